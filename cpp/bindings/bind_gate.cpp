@@ -1,0 +1,30 @@
+#include "families.hpp"
+#include "gate.hpp"
+
+namespace optlab {
+namespace {
+
+// The function that tells how many threads to use; leaked on purpose, since the interpreter may end before this module.
+py::object* thread_source = nullptr;
+
+void check_point(const py::handle& given, const std::string& name, bool write) {
+  const Access access = write ? Access::write : Access::read;
+  const bool single = float_kind(given, name.c_str()) == 'f';
+  rows_of(single ? gate<float>(given, name.c_str(), access) : gate<double>(given, name.c_str(), access), name.c_str());
+}
+
+}  // namespace
+
+int threads_now() { return thread_source ? py::cast<int>((*thread_source)()) : 1; }
+
+void bind_gate(py::module_& m) {
+  m.def("set_thread_source", [](py::object source) {
+    delete thread_source;
+    thread_source = new py::object(std::move(source));
+  });
+  m.def("threads", &threads_now, "The number of threads a kernel called here would use.");
+  m.def("check_point", &check_point, py::arg("array"), py::arg("name"), py::arg("write") = false,
+        "Refuses whatever is not a float32 or float64 array of shape (dim,) or (runs, dim) that a kernel can take.");
+}
+
+}  // namespace optlab

@@ -1,0 +1,149 @@
+#include <pybind11/stl.h>
+
+#include "cpu/study.hpp"
+#include "families.hpp"
+#include "gate.hpp"
+#include "landscape_handle.hpp"
+
+namespace optlab {
+namespace {
+
+template <class R>
+std::vector<R> row(const py::handle& given, const char* name, i64 dim) {
+  const R* from = gated<R>(given, name, {dim}, Access::read);
+  return std::vector<R>(from, from + dim);
+}
+
+template <class R>
+StopRule<R> stop_rule(const py::dict& given, i64 dim) {
+  using Kind = typename StopRule<R>::Kind;
+  StopRule<R> rule;
+  const auto kind = py::cast<std::string>(given["kind"]);
+  rule.kind = kind == "grad_norm"  ? Kind::grad_norm
+              : kind == "value"    ? Kind::value
+              : kind == "distance" ? Kind::distance
+              : kind == "box"      ? Kind::box
+                                   : Kind::nonfinite;
+  rule.threshold = static_cast<R>(py::cast<double>(given["threshold"]));
+  rule.below = py::cast<bool>(given["below"]);
+  if (!given.contains("low")) return rule;
+  rule.low = row<R>(given["low"], "stop", dim);
+  rule.high = row<R>(given["high"], "stop", dim);
+  return rule;
+}
+
+template <class R>
+Perturbation<R> perturbation(const py::object& given) {
+  Perturbation<R> p;
+  if (given.is_none()) return p;
+  p.on = true;
+  p.radius = static_cast<R>(py::cast<double>(given.attr("radius")));
+  p.grad_norm = static_cast<R>(py::cast<double>(given.attr("grad_norm")));
+  p.wait = py::cast<i64>(given.attr("wait"));
+  p.must_decrease = !given.attr("decrease").is_none();
+  if (p.must_decrease) p.decrease = static_cast<R>(py::cast<double>(given.attr("decrease")));
+  return p;
+}
+
+/// A study with the Python objects whose memory it works on.
+template <class R>
+class StudyHandle {
+ public:
+  StudyHandle(const py::object& landscape, const std::string& rule, const py::dict& setup, const py::dict& arrays)
+      : keep_(arrays), landscape_(landscape.is_none() ? nullptr : py::cast<LandscapeHandle<R>>(landscape).landscape) {
+    StudySetup<R> s;
+    s.landscape = landscape_.get();
+    s.rule = &find_rule<R>(rule);
+    const auto integer = [&](const char* name) { return py::cast<i64>(setup[name]); };
+    s.runs = runs_ = integer("runs");
+    s.dim = dim_ = integer("dim");
+    s.first_step = integer("first_step");
+    s.last_step = integer("last_step");
+    s.first_run = integer("first_run");
+    s.rule_step = integer("rule_step");
+    s.batch_size = integer("batch_size");
+    s.seed = py::cast<u64>(setup["seed"]);
+    s.flags = py::cast<u32>(setup["flags"]);
+    s.parameters = py::cast<std::vector<double>>(setup["parameters"]);
+    s.noise = static_cast<R>(py::cast<double>(setup["noise"]));
+    if (!setup["gradient_noise"].is_none()) s.gradient_noise = row<R>(setup["gradient_noise"], "gradient_noise", dim_);
+    s.record_steps = py::cast<std::vector<i64>>(setup["record_steps"]);
+    for (const auto& rule_given : setup["stops"]) s.stops.push_back(stop_rule<R>(py::cast<py::dict>(rule_given), dim_));
+    s.perturbation = perturbation<R>(setup["perturbation"]);
+    const auto records = static_cast<py::ssize_t>(s.record_steps.size());
+    study_ = std::make_unique<Study<R>>(std::move(s), study_arrays(arrays, records, find_rule<R>(rule).states));
+  }
+
+  void advance(i64 steps, const py::handle& factors) {
+    const double* f = gated<double>(factors, "factors", {steps}, Access::read);
+    const int threads = threads_now();
+    const py::gil_scoped_release free;
+    study_->advance(steps, f, threads);
+  }
+  void settle() {
+    const int threads = threads_now();
+    const py::gil_scoped_release free;
+    study_->settle(threads);
+  }
+  bool begin(const py::handle& value, const py::handle& grad) {
+    return study_->begin(gated<R>(value, "value", {runs_}, Access::read), gated<R>(grad, "grad", {runs_, dim_}, Access::read));
+  }
+  void end(const py::handle& grad, double factor) {
+    study_->end(gated<R>(grad, "grad", {runs_, dim_}, Access::read), factor);
+  }
+  void flush() { study_->flush(); }
+  bool any_active() const { return study_->any_active(); }
+  i64 step() const { return study_->step(); }
+
+ private:
+  StudyArrays<R> study_arrays(const py::dict& a, py::ssize_t records, const std::vector<std::string>& names) {
+    const std::vector<py::ssize_t> point{runs_, dim_}, run{runs_};
+    const auto floats = [&](const char* name, const std::vector<py::ssize_t>& shape) -> R* {
+      return a.contains(name) ? gated<R>(a[name], name, shape, Access::write) : nullptr;
+    };
+    const auto integers = [&](const char* name) {
+      return a.contains(name) ? reinterpret_cast<i64*>(gated<std::int64_t>(a[name], name, run, Access::write)) : nullptr;
+    };
+    StudyArrays<R> out{};
+    out.last = floats("last", point);
+    for (const std::string& name : names) out.states.push_back(floats(name.c_str(), point));
+    out.stop_step = integers("stop_step");
+    out.stop_reason = integers("stop_reason");
+    out.record_x = floats("x", {records, runs_, dim_});
+    out.record_value = floats("value", {records, runs_});
+    out.record_norm = floats("grad_norm", {records, runs_});
+    out.perturbed_x = floats("perturbed_x", point);
+    out.perturbed_value = floats("perturbed_value", run);
+    out.perturbed_norm = floats("perturbed_norm", run);
+    out.perturbed_step = integers("perturbed_step");
+    return out;
+  }
+
+  py::dict keep_;
+  std::shared_ptr<const Landscape<R>> landscape_;
+  i64 runs_, dim_;
+  std::unique_ptr<Study<R>> study_;
+};
+
+template <class R>
+void bind(py::module_& m, const char* name) {
+  using S = StudyHandle<R>;
+  py::class_<S>(m, name, py::module_local())
+      .def(py::init<const py::object&, const std::string&, const py::dict&, const py::dict&>())
+      .def("advance", &S::advance)
+      .def("settle", &S::settle)
+      .def("begin", &S::begin)
+      .def("end", &S::end)
+      .def("flush", &S::flush)
+      .def_property_readonly("any_active", &S::any_active)
+      .def_property_readonly("step", &S::step);
+}
+
+}  // namespace
+
+void bind_study(py::module_& m) {
+  bind<float>(m, "Study32");
+  bind<double>(m, "Study64");
+}
+
+}  // namespace optlab

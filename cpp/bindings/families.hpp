@@ -1,0 +1,13 @@
+// What module.cpp puts together: one function per family of bindings.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace optlab {
+
+void bind_gate(pybind11::module_& m);
+void bind_random(pybind11::module_& m);
+void bind_landscapes(pybind11::module_& m);
+void bind_updates(pybind11::module_& m);
+void bind_study(pybind11::module_& m);
+
+}  // namespace optlab

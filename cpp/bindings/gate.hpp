@@ -1,0 +1,71 @@
+// The one array gate: every array that enters a kernel passes here before its memory is touched. What is refused is told
+// in one line: the argument, what was given, what is accepted. Nothing is ever converted or copied.
+#pragma once
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <string>
+#include <vector>
+
+namespace optlab {
+namespace py = pybind11;
+
+enum class Access { read, write };
+
+/// "(3, 4)"; a negative extent stands for any.
+std::string shape_text(const std::vector<py::ssize_t>& shape);
+
+/// Checks that `given` is a NumPy array of exactly this dtype number, in C order, aligned, non-empty and, for write, writeable.
+const py::array& check_array(const py::handle& given, const char* name, int dtype_number, const char* dtype_name, Access access);
+/// The shape as well; negative extents accept anything.
+void check_shape(const py::array& array, const char* name, const std::vector<py::ssize_t>& shape);
+
+/// Refuses two arrays that share memory.
+void check_apart(const py::array& a, const char* a_name, const py::array& b, const char* b_name);
+
+/// 'f' or 'd', from an array that must be float32 or float64.
+char float_kind(const py::handle& given, const char* name);
+
+template <class T>
+const char* dtype_name();
+template <>
+inline const char* dtype_name<float>() {
+  return "float32";
+}
+template <>
+inline const char* dtype_name<double>() {
+  return "float64";
+}
+template <>
+inline const char* dtype_name<std::int64_t>() {
+  return "int64";
+}
+
+template <class T>
+const py::array& gate(const py::handle& given, const char* name, Access access) {
+  return check_array(given, name, py::detail::npy_format_descriptor<T>::value, dtype_name<T>(), access);
+}
+
+template <class T>
+T* pointer(const py::array& array) {
+  return static_cast<T*>(const_cast<void*>(array.data()));
+}
+
+/// A gated array of a given shape as a pointer.
+template <class T>
+T* gated(const py::handle& given, const char* name, const std::vector<py::ssize_t>& shape, Access access) {
+  const py::array& array = gate<T>(given, name, access);
+  check_shape(array, name, shape);
+  return pointer<T>(array);
+}
+
+/// (dim,) or (runs, dim).
+struct Rows {
+  py::ssize_t runs, dim;
+};
+Rows rows_of(const py::array& array, const char* name);
+
+/// The number of threads that `with optlab.threads(n)` asks for here, by way of the function set from Python.
+int threads_now();
+
+}  // namespace optlab

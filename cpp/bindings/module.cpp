@@ -1,0 +1,15 @@
+// The table of contents of the extension. It is compiled once per instruction set, as _cpu_v2, _cpu_v3, ...
+#include "families.hpp"
+
+#define OPTLAB_MODULE_NAMED(name, variable) PYBIND11_MODULE(name, variable)
+
+OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
+  m.attr("isa") = OPTLAB_ISA_NAME;
+  m.attr("compiler") = OPTLAB_COMPILER;
+  m.attr("flags") = OPTLAB_FLAGS;
+  optlab::bind_gate(m);
+  optlab::bind_random(m);
+  optlab::bind_landscapes(m);
+  optlab::bind_updates(m);
+  optlab::bind_study(m);
+}

@@ -1,0 +1,113 @@
+// A landscape as the host's loops see it: value, gradient and Hessian-vector product on packs, in one of two layouts.
+//   runs      lane l of pack i is coordinate i of run l           (dim packs)
+//   elements  lane l of pack p is coordinate p * lanes + l of one run   (ceil(dim / lanes) packs, zeros behind)
+// Both layouts do the same operations on every element and sum in the same order, so their bits agree.
+#pragma once
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pack.hpp"
+
+namespace optlab {
+
+enum class Layout { runs, elements };
+
+inline i64 packs_of(i64 dim, Layout layout, int lanes) {
+  return layout == Layout::runs ? dim : (dim + lanes - 1) / lanes;
+}
+
+/// Row-major coordinates of one run into, or out of, its lane of a group.
+template <class R>
+void load_row(Pack<R>* group, Layout layout, i64 dim, int lane, const R* row) {
+  if (layout == Layout::elements) std::memcpy(group, row, static_cast<std::size_t>(dim) * sizeof(R));
+  else
+    for (i64 i = 0; i < dim; ++i) group[i][lane] = row[i];
+}
+template <class R>
+void store_row(const Pack<R>* group, Layout layout, i64 dim, int lane, R* row) {
+  if (layout == Layout::elements) std::memcpy(row, group, static_cast<std::size_t>(dim) * sizeof(R));
+  else
+    for (i64 i = 0; i < dim; ++i) row[i] = group[i][lane];
+}
+
+/// The layout with fewer packs to work on. Noise comes in blocks of several packs.
+template <class R>
+Layout cheaper_layout(i64 runs, i64 dim, bool noisy) {
+  const i64 lanes = kLanes<R>, block = noisy ? Number<R>::words : 1;
+  const i64 as_runs = (runs + lanes - 1) / lanes * dim;
+  const i64 as_elements = runs * ((dim + block * lanes - 1) / (block * lanes)) * block;
+  return as_elements < as_runs ? Layout::elements : Layout::runs;
+}
+
+/// A zeroed, cache-line aligned array.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(i64 count) : count_(count) {
+    data_.reset(static_cast<T*>(::operator new(bytes(), alignment)));
+    std::memset(static_cast<void*>(data_.get()), 0, bytes());
+  }
+  T* get() const { return data_.get(); }
+  T& operator[](i64 i) const { return data_.get()[i]; }
+  i64 size() const { return count_; }
+  void reserve(i64 count) {
+    if (count > count_) *this = Buffer(count);
+  }
+
+ private:
+  static constexpr std::align_val_t alignment{64};
+  struct Free {
+    void operator()(T* p) const { ::operator delete(p, alignment); }
+  };
+  std::size_t bytes() const { return static_cast<std::size_t>(count_ > 0 ? count_ : 1) * sizeof(T); }
+  i64 count_ = 0;
+  std::unique_ptr<T, Free> data_;
+};
+
+/// The samples that a finite sum is restricted to; none means all.
+struct Batch {
+  const i64* index = nullptr;
+  i64 size = 0;
+};
+
+template <class R>
+class Landscape {
+ public:
+  using P = Pack<R>;
+  explicit Landscape(i64 dim) : dim(dim) {}
+  virtual ~Landscape() = default;
+  virtual bool supports(Layout layout) const = 0;
+  virtual i64 samples() const { return 0; }
+  /// One value per lane (runs) or one in front (elements).
+  virtual void value(R* out, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const = 0;
+  virtual void grad(P* g, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const = 0;
+  virtual void hvp(P* h, const P* x, const P* v, Layout layout, Batch batch, Buffer<P>& scratch) const = 0;
+  i64 packs(Layout layout) const { return packs_of(dim, layout, kLanes<R>); }
+  const i64 dim;
+};
+
+template <class R>
+Layout choose_layout(const Landscape<R>& f, i64 runs, bool noisy) {
+  if (!f.supports(Layout::runs)) return Layout::elements;
+  return f.supports(Layout::elements) ? cheaper_layout<R>(runs, f.dim, noisy) : Layout::runs;
+}
+
+template <class R>
+using Arrays = std::vector<std::vector<R>>;
+
+/// Builds a landscape of the list by name. `coefficients` holds one array per coefficient (separable) or a single one
+/// (coupled); `rotation`, when not empty, is the dim x dim matrix Q of f(Q^T x).
+template <class R>
+std::unique_ptr<Landscape<R>> make_landscape(const std::string& name, i64 dim, Arrays<R> coefficients,
+                                             std::vector<R> rotation);
+
+/// |A x - b|^2 / (2 n) over the n rows of A, or over the rows of a batch.
+template <class R>
+std::unique_ptr<Landscape<R>> make_least_squares(i64 rows, i64 dim, std::vector<R> a, std::vector<R> b);
+
+}  // namespace optlab

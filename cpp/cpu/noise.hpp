@@ -1,0 +1,98 @@
+// Random numbers by packs, in the two layouts of a study: lanes are runs, or lanes are elements of one run.
+#pragma once
+#include <algorithm>
+
+#include "pack.hpp"
+#include "sums.hpp"
+
+namespace optlab {
+
+/// Where a draw stands, but for run and element.
+struct DrawAddress {
+  u64 seed;
+  u32 stream;
+  u64 step;
+};
+
+/// Calls visit(i, pack) for the elements i = 0 .. dim-1 of the runs first_run, first_run + 1, ... in the lanes.
+template <class R, class Distribution, class Visit>
+OPTLAB_HD void draw_runs(i64 dim, u32 first_run, DrawAddress at, Visit visit) {
+  using P = Pack<R>;
+  constexpr int words = Number<P>::words;
+  const Bits<P> run = (lane_numbers<R>() + first_run) & 0xffffffffu;
+  const auto block = [&](i64 begin, P* out) {
+    Bits<P> bits[words];
+    RandomWords<P>::draw(bits, Bits<P>{} + static_cast<Bits<R>>(begin / words), run, at.step, at.stream, at.seed);
+    Distribution::template apply<P>(out, bits);
+  };
+  P out[words];
+  i64 i = 0;
+  for (; i + words <= dim; i += words) {
+    block(i, out);
+#pragma GCC unroll 4
+    for (int j = 0; j < words; ++j) visit(i + j, out[j]);
+  }
+  if (i == dim) return;
+  block(i, out);
+  for (int j = 0; i + j < dim; ++j) visit(i + j, out[j]);
+}
+
+/// Calls visit(p, pack) for the packs p of consecutive elements of one run, the last one padded, from `first_element` on
+/// (a multiple of words * lanes).
+template <class R, class Distribution, class Visit>
+OPTLAB_HD void draw_elements(i64 dim, u32 run, DrawAddress at, Visit visit, i64 first_element = 0) {
+  using P = Pack<R>;
+  constexpr int words = Number<P>::words, lanes = kLanes<R>;
+  for (i64 i = first_element; i < dim; i += words * lanes) {
+    Bits<P> bits[words];
+    P out[words];
+    RandomWords<P>::draw(bits, lane_numbers<R>() + static_cast<Bits<R>>(i / words), Bits<P>{} + run, at.step, at.stream,
+                         at.seed);
+    Distribution::template apply<P>(out, bits);
+    R woven[words * lanes];
+    for (int l = 0; l < lanes; ++l)
+      for (int j = 0; j < words; ++j) woven[words * l + j] = out[j][l];
+    const i64 packs = std::min<i64>(words, (dim - i + lanes - 1) / lanes);
+    for (i64 j = 0; j < packs; ++j) visit(i / lanes + j, load(woven + j * lanes));
+  }
+}
+
+/// One run's draws written to a plain array.
+template <class R, class Distribution>
+void draw_row(R* out, i64 dim, u32 run, DrawAddress at, i64 first_element = 0) {
+  constexpr int lanes = kLanes<R>;
+  draw_elements<R, Distribution>(
+      dim, run, at,
+      [&](i64 p, Pack<R> pack) { store_part(out + p * lanes, pack, std::min<i64>(lanes, dim - p * lanes)); }, first_element);
+}
+
+/// A uniform draw from the ball of the given radius around 0 (normals z, then radius * U^(1/dim) z / |z|). U comes from the
+/// block behind the last element, so that it is independent of z in every stream.
+template <class R>
+void draw_ball(R* out, i64 dim, R radius, u32 run, DrawAddress at) {
+  constexpr int words = Number<R>::words, lanes = kLanes<R>;
+  draw_row<R, Normal>(out, dim, run, at);
+  R square;
+  sum_terms<R, false>(&square, dim, [&](i64 p) {
+    const Pack<R> z = load_part(out + p * lanes, std::min<i64>(lanes, dim - p * lanes));
+    return z * z;
+  });
+  Bits<R> bits[words];
+  R u[words];
+  RandomWords<R>::draw(bits, static_cast<Bits<R>>((dim + words - 1) / words), run, at.step, at.stream, at.seed);
+  Uniform::apply<R>(u, bits);
+  const R scale = radius * exp<R>(log<R>(u[0]) / static_cast<R>(dim)) / sqrt<R>(square);
+  for (i64 i = 0; i < dim; ++i) out[i] = out[i] * scale;
+}
+
+/// `count` sample numbers below `high`, drawn with replacement. The words are those of the float layout, whatever R is, so
+/// that both number types see the same batches.
+inline void draw_indices(i64* out, i64 count, u32 high, u32 run, DrawAddress at) {
+  for (i64 i = 0; i < count; i += 4) {
+    u32 words[4];
+    RandomWords<float>::draw(words, static_cast<u32>(i / 4), run, at.step, at.stream, at.seed);
+    for (i64 j = 0; j < 4 && i + j < count; ++j) out[i + j] = below(words[j], high);
+  }
+}
+
+}  // namespace optlab

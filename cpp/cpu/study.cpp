@@ -1,0 +1,430 @@
+#include "study.hpp"
+
+#include <algorithm>
+
+#include "environment.hpp"
+#include "sums.hpp"
+#include "threads.hpp"
+
+namespace optlab {
+template <class R>
+struct Study<R>::Workspace {
+  Workspace(i64 packs, i64 batch) : g(packs), full(packs), index(static_cast<std::size_t>(batch)) {}
+  Buffer<P> g, full, scratch;
+  std::vector<i64> index;
+  std::size_t cursor = 0;  // first record step not before now
+  bool g_is_full = true, has_full = false, has_value = false, has_norm = false, perturbed = false;
+  alignas(kRegister) R value[kLanes<R>], norm[kLanes<R>];
+};
+
+template <class R>
+bool noisy(const StudySetup<R>& s) {
+  return s.noise != R(0) || !s.gradient_noise.empty();
+}
+
+template <class R>
+Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
+    : setup_(std::move(setup)),
+      arrays_(std::move(arrays)),
+      layout_(setup_.landscape ? choose_layout(*setup_.landscape, setup_.runs, noisy(setup_))
+                                : cheaper_layout<R>(setup_.runs, setup_.dim, noisy(setup_))),
+      width_(layout_ == Layout::runs ? kLanes<R> : 1),
+      groups_((setup_.runs + width_ - 1) / width_),
+      packs_(packs_of(setup_.dim, layout_, kLanes<R>)),
+      now_(setup_.first_step),
+      x_(groups_ * packs_),
+      active_(static_cast<std::size_t>(setup_.runs), 1),
+      stop_value_(active_.size()),
+      stop_norm_(active_.size()) {
+  const auto padded = static_cast<std::size_t>(packs_ * kLanes<R>);
+  if (!setup_.gradient_noise.empty()) setup_.gradient_noise.resize(padded);
+  const R inf = Number<R>::from_bits(Constants<R>::infinity);
+  for (StopRule<R>& rule : setup_.stops) {  // behind the end: weight 0, or inside every box
+    const bool box = rule.kind == StopRule<R>::Kind::box;
+    rule.low.resize(padded, box ? -inf : R(0));
+    rule.high.resize(padded, box ? inf : R(0));
+  }
+  for (std::size_t k = 0; k < arrays_.states.size(); ++k) states_.emplace_back(groups_ * packs_);
+  for (i64 group = 0; group < groups_; ++group)
+    for (int lane = 0; lane < lanes_of(group); ++lane) {
+      const i64 offset = run_of(group, lane) * setup_.dim;
+      load(point(group), lane, arrays_.last + offset);
+      for (std::size_t k = 0; k < states_.size(); ++k)
+        load(state(static_cast<i64>(k), group), lane, arrays_.states[k] + offset);
+    }
+}
+
+template <class R>
+int Study<R>::lanes_of(i64 group) const {
+  return static_cast<int>(std::min<i64>(width_, setup_.runs - group * width_));
+}
+
+template <class R>
+void Study<R>::load(P* group, int lane, const R* row) const {
+  load_row(group, layout_, setup_.dim, lane, row);
+}
+
+template <class R>
+void Study<R>::store(const P* group, int lane, R* row) const {
+  store_row(group, layout_, setup_.dim, lane, row);
+}
+
+template <class R>
+bool Study<R>::group_active(i64 group) const {
+  const auto* first = active_.data() + group * width_;
+  return std::any_of(first, first + lanes_of(group), [](unsigned char a) { return a != 0; });
+}
+
+template <class R>
+bool Study<R>::any_active() const {
+  return std::any_of(active_.begin(), active_.end(), [](unsigned char a) { return a != 0; });
+}
+
+// ---------------------------------------------------------------- drivers
+
+template <class R>
+void Study<R>::advance(i64 steps, const double* factors, int threads) {
+  const i64 from = now_;
+  parallel(groups_, threads, [&](i64 begin, i64 end) {
+    Workspace w(packs_, setup_.batch_size);
+    for (i64 group = begin; group < end; ++group) {
+      w.cursor = 0;
+      for (i64 t = from; t < from + steps; ++t) {
+        if (!group_active(group)) {
+          record_rest(group, t, from + steps - 1, w);
+          break;
+        }
+        begin_group(group, t, w);
+        end_group(group, t, factors[t - from], w);
+      }
+    }
+  });
+  now_ += steps;
+}
+
+template <class R>
+void Study<R>::settle(int threads) {
+  parallel(groups_, threads, [&](i64 begin, i64 end) {
+    Workspace w(packs_, setup_.batch_size);
+    for (i64 group = begin; group < end; ++group) {
+      w.cursor = 0;
+      if (group_active(group)) begin_group(group, now_, w);
+      else record_rest(group, now_, setup_.last_step, w);
+    }
+  });
+}
+
+template <class R>
+bool Study<R>::begin(const R* value, const R* grad) {
+  const FloatEnvironment environment;
+  outside_ = {value, grad};
+  Workspace w(packs_, 0);
+  bool perturbed = false;
+  for (i64 group = 0; group < groups_; ++group) {
+    w.cursor = 0;
+    if (group_active(group)) begin_group(group, now_, w);
+    else record_rest(group, now_, now_, w);
+    perturbed |= w.perturbed;
+  }
+  return perturbed;
+}
+
+template <class R>
+void Study<R>::end(const R* grad, double factor) {
+  const FloatEnvironment environment;
+  outside_.grad = grad;
+  Workspace w(packs_, 0);
+  for (i64 group = 0; group < groups_; ++group) {
+    full_gradient(group, w);
+    std::swap(w.g, w.full);
+    end_group(group, now_, factor, w);
+  }
+  ++now_;
+}
+
+template <class R>
+void Study<R>::flush() {
+  for (i64 run = 0; run < setup_.runs; ++run) {
+    if (!active_[static_cast<std::size_t>(run)]) continue;
+    const i64 group = run / width_, offset = run * setup_.dim;
+    const int lane = static_cast<int>(run % width_);
+    store(point(group), lane, arrays_.last + offset);
+    for (std::size_t k = 0; k < states_.size(); ++k)
+      store(state(static_cast<i64>(k), group), lane, arrays_.states[k] + offset);
+  }
+}
+
+// ---------------------------------------------------------------- one step of one group
+
+/// The row of the records that step t fills, or -1; a group asks in the order of its steps.
+template <class R>
+i64 Study<R>::record_row(i64 t, Workspace& w) const {
+  const auto& steps = setup_.record_steps;
+  while (w.cursor < steps.size() && steps[w.cursor] < t) ++w.cursor;
+  return w.cursor < steps.size() && steps[w.cursor] == t ? static_cast<i64>(w.cursor) : -1;
+}
+
+template <class R>
+void Study<R>::record_rest(i64 group, i64 from, i64 to, Workspace& w) {
+  const auto& steps = setup_.record_steps;
+  record_row(from, w);
+  for (; w.cursor < steps.size() && steps[w.cursor] <= to; ++w.cursor) record(group, static_cast<i64>(w.cursor), w);
+}
+
+template <class R>
+void Study<R>::begin_group(i64 group, i64 t, Workspace& w) {
+  w.has_full = w.has_value = w.has_norm = w.perturbed = false;
+  gradient(group, t, w);
+  if (!setup_.stops.empty()) check_stops(group, t, w);
+  if (setup_.perturbation.must_decrease) check_decrease(group, t, w);
+  const i64 row = record_row(t, w);
+  if (row >= 0) record(group, row, w);
+  if (!setup_.perturbation.on || t == setup_.last_step) return;
+  perturb(group, t, w);
+  if (w.perturbed && setup_.landscape) gradient(group, t, w);
+}
+
+template <class R>
+void Study<R>::end_group(i64 group, i64 t, double factor, Workspace& w) {
+  if (!group_active(group)) return;
+  P* x = point(group);
+  if (!setup_.gradient_noise.empty()) {
+    const R* sigma = setup_.gradient_noise.data();
+    P* g = w.g.get();
+    draw_normals(group, kGradientNoise, t, [&](i64 p, P n) {
+      const P s = layout_ == Layout::runs ? splat(sigma[p]) : optlab::load(sigma + p * kLanes<R>);
+      g[p] = g[p] + s * n;
+    });
+  }
+  P c[kMaxConstants];
+  constants(group, t, factor, c);
+  R* states[kMaxStates];
+  for (std::size_t k = 0; k < states_.size(); ++k) states[k] = reinterpret_cast<R*>(state(static_cast<i64>(k), group));
+  setup_.rule->update(reinterpret_cast<R*>(x), reinterpret_cast<const R*>(w.g.get()), states, packs_ * kLanes<R>, c,
+                      setup_.flags);
+  if (setup_.noise != R(0)) {
+    const P s = splat(setup_.noise);
+    draw_normals(group, kNoise, t, [x, s](i64 p, P n) { x[p] = x[p] + s * n; });
+  }
+}
+
+template <class R>
+template <class Visit>
+void Study<R>::draw_normals(i64 group, u32 stream, i64 t, Visit visit) const {
+  const DrawAddress at{setup_.seed, stream, static_cast<u64>(t)};
+  const u32 run = static_cast<u32>(setup_.first_run + group * width_);
+  if (layout_ == Layout::runs) draw_runs<R, Normal>(setup_.dim, run, at, visit);
+  else draw_elements<R, Normal>(setup_.dim, run, at, visit);
+}
+
+template <class R>
+void Study<R>::constants(i64 group, i64 t, double factor, P* out) const {
+  const std::size_t count = setup_.rule->parameters.size();
+  const bool shared = setup_.parameters.size() == count;
+  double p[kMaxConstants], c[kMaxConstants];
+  const int distinct = shared ? 1 : lanes_of(group);
+  for (int lane = 0; lane < distinct; ++lane) {
+    const double* row = setup_.parameters.data() + (shared ? 0 : static_cast<std::size_t>(run_of(group, lane)) * count);
+    std::copy(row, row + count, p);
+    p[0] *= factor;
+    setup_.rule->prepare(p, setup_.rule_step + (t - setup_.first_step), c);
+    for (std::size_t k = 0; k < count; ++k) {
+      if (distinct == 1) out[k] = splat(static_cast<R>(c[k]));
+      else out[k][lane] = static_cast<R>(c[k]);
+    }
+  }
+}
+
+// ---------------------------------------------------------------- measuring
+
+template <class R>
+void Study<R>::full_gradient(i64 group, Workspace& w) const {
+  if (setup_.landscape) return setup_.landscape->grad(w.full.get(), point(group), layout_, Batch{}, w.scratch);
+  for (int lane = 0; lane < lanes_of(group); ++lane)
+    load(w.full.get(), lane, outside_.grad + run_of(group, lane) * setup_.dim);
+}
+
+/// The gradient the rule will see, in w.g: the batch's where there is one.
+template <class R>
+void Study<R>::gradient(i64 group, i64 t, Workspace& w) const {
+  if (setup_.batch_size == 0) {
+    full_gradient(group, w);
+    std::swap(w.g, w.full);
+    w.g_is_full = true;
+    return;
+  }
+  draw_indices(w.index.data(), setup_.batch_size, static_cast<u32>(setup_.landscape->samples()),
+               static_cast<u32>(setup_.first_run + group), {setup_.seed, kBatch, static_cast<u64>(t)});
+  setup_.landscape->grad(w.g.get(), point(group), layout_, {w.index.data(), setup_.batch_size}, w.scratch);
+  w.g_is_full = false;
+}
+
+template <class R>
+void Study<R>::measure_value(i64 group, Workspace& w) const {
+  if (w.has_value) return;
+  w.has_value = true;
+  if (setup_.landscape) return setup_.landscape->value(w.value, point(group), layout_, Batch{}, w.scratch);
+  for (int lane = 0; lane < lanes_of(group); ++lane) w.value[lane] = outside_.value[run_of(group, lane)];
+}
+
+template <class R>
+void Study<R>::measure_norm(i64 group, Workspace& w) const {
+  if (w.has_norm) return;
+  w.has_norm = true;
+  if (!w.g_is_full && !w.has_full) full_gradient(group, w);
+  w.has_full = true;
+  const P* g = w.g_is_full ? w.g.get() : w.full.get();
+  const auto square = [g](i64 p) { return g[p] * g[p]; };
+  if (layout_ == Layout::runs) sum_terms<R, true>(w.norm, setup_.dim, square);
+  else sum_terms<R, false>(w.norm, setup_.dim, square);
+  for (int lane = 0; lane < width_; ++lane) w.norm[lane] = sqrt<R>(w.norm[lane]);
+}
+
+/// A rule's quantity per lane, to be compared with its threshold. Box: the largest excess over a bound; nonfinite: 0 or NaN.
+template <class R>
+void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R* out) const {
+  using Kind = typename StopRule<R>::Kind;
+  const int lanes = lanes_of(group);
+  if (rule.kind == Kind::grad_norm) {
+    measure_norm(group, w);
+    std::copy(w.norm, w.norm + lanes, out);
+    return;
+  }
+  if (rule.kind == Kind::value) {
+    measure_value(group, w);
+    std::copy(w.value, w.value + lanes, out);
+    return;
+  }
+  const P* x = point(group);
+  const bool runs = layout_ == Layout::runs;
+  const auto bound = [&](const std::vector<R>& of, i64 p) {
+    return runs ? splat(of[static_cast<std::size_t>(p)]) : optlab::load(of.data() + p * kLanes<R>);
+  };
+  if (rule.kind == Kind::distance) {
+    const auto term = [&](i64 p) {
+      const P d = x[p] - bound(rule.low, p);
+      return bound(rule.high, p) * (d * d);
+    };
+    if (runs) sum_terms<R, true>(out, setup_.dim, term);
+    else sum_terms<R, false>(out, setup_.dim, term);
+    for (int lane = 0; lane < lanes; ++lane) out[lane] = sqrt<R>(out[lane]);
+    return;
+  }
+  P worst = splat(rule.kind == Kind::box ? -Number<R>::from_bits(Constants<R>::infinity) : R(0));
+  for (i64 p = 0; p < packs_; ++p) {
+    if (rule.kind == Kind::nonfinite) {
+      const i64 left = setup_.dim - p * kLanes<R>;
+      worst = worst + (runs || left >= kLanes<R> ? x[p] : load_part(reinterpret_cast<const R*>(x + p), left)) * R(0);
+      continue;
+    }
+    const P below = bound(rule.low, p) - x[p], above = x[p] - bound(rule.high, p);
+    const P excess = select<P>(below > above, below, above);
+    worst = select<P>(excess > worst, excess, worst);
+  }
+  alignas(kRegister) R lane_worst[kLanes<R>];
+  optlab::store(lane_worst, worst);
+  if (runs) std::copy(lane_worst, lane_worst + lanes, out);
+  else if (rule.kind == Kind::box) *out = *std::max_element(lane_worst, lane_worst + kLanes<R>);
+  else {
+    *out = R(0);
+    for (R v : lane_worst) *out += v;
+  }
+}
+
+template <class R>
+void Study<R>::check_stops(i64 group, i64 t, Workspace& w) {
+  alignas(kRegister) R measured[kLanes<R>];
+  for (std::size_t k = 0; k < setup_.stops.size(); ++k) {
+    const StopRule<R>& rule = setup_.stops[k];
+    measure_stop(rule, group, w, measured);
+    for (int lane = 0; lane < lanes_of(group); ++lane) {
+      if (!active_[static_cast<std::size_t>(run_of(group, lane))]) continue;
+      const R q = measured[lane];
+      const bool stop = rule.kind == StopRule<R>::Kind::nonfinite ? q != q : rule.below ? q <= rule.threshold : q >= rule.threshold;
+      if (stop) stop_run(group, lane, t, static_cast<i64>(k) + 1, w);
+    }
+  }
+}
+
+template <class R>
+void Study<R>::stop_run(i64 group, int lane, i64 t, i64 reason, Workspace& w) {
+  const i64 run = run_of(group, lane), offset = run * setup_.dim;
+  const auto r = static_cast<std::size_t>(run);
+  active_[r] = 0;
+  arrays_.stop_step[run] = t;
+  arrays_.stop_reason[run] = reason;
+  for (std::size_t k = 0; k < states_.size(); ++k)
+    store(state(static_cast<i64>(k), group), lane, arrays_.states[k] + offset);
+  if (reason == kNoDecrease) {
+    std::copy_n(arrays_.perturbed_x + offset, setup_.dim, arrays_.last + offset);
+    stop_value_[r] = arrays_.perturbed_value[run];
+    stop_norm_[r] = arrays_.perturbed_norm[run];
+    return;
+  }
+  store(point(group), lane, arrays_.last + offset);
+  if (setup_.record_steps.empty()) return;
+  measure_value(group, w);
+  measure_norm(group, w);
+  stop_value_[r] = w.value[lane];
+  stop_norm_[r] = w.norm[lane];
+}
+
+template <class R>
+void Study<R>::record(i64 group, i64 row, Workspace& w) {
+  if (group_active(group)) {
+    measure_value(group, w);
+    measure_norm(group, w);
+  }
+  for (int lane = 0; lane < lanes_of(group); ++lane) {
+    const i64 run = run_of(group, lane), at = row * setup_.runs + run;
+    const auto r = static_cast<std::size_t>(run);
+    arrays_.record_value[at] = active_[r] ? w.value[lane] : stop_value_[r];
+    arrays_.record_norm[at] = active_[r] ? w.norm[lane] : stop_norm_[r];
+    if (!arrays_.record_x) continue;
+    R* to = arrays_.record_x + at * setup_.dim;
+    if (active_[r]) store(point(group), lane, to);
+    else std::copy_n(arrays_.last + run * setup_.dim, setup_.dim, to);
+  }
+}
+
+// ---------------------------------------------------------------- perturbation
+
+template <class R>
+void Study<R>::check_decrease(i64 group, i64 t, Workspace& w) {
+  const Perturbation<R>& p = setup_.perturbation;
+  for (int lane = 0; lane < lanes_of(group); ++lane) {
+    const i64 run = run_of(group, lane);
+    if (!active_[static_cast<std::size_t>(run)] || t - arrays_.perturbed_step[run] != p.wait) continue;
+    measure_value(group, w);
+    if (!(w.value[lane] - arrays_.perturbed_value[run] <= -p.decrease)) stop_run(group, lane, t, kNoDecrease, w);
+  }
+}
+
+template <class R>
+void Study<R>::perturb(i64 group, i64 t, Workspace& w) {
+  const Perturbation<R>& p = setup_.perturbation;
+  measure_norm(group, w);
+  std::vector<R> jump;
+  for (int lane = 0; lane < lanes_of(group); ++lane) {
+    const i64 run = run_of(group, lane), offset = run * setup_.dim;
+    if (!active_[static_cast<std::size_t>(run)]) continue;
+    if (!(w.norm[lane] <= p.grad_norm) || t - arrays_.perturbed_step[run] <= p.wait) continue;
+    measure_value(group, w);
+    R* start = arrays_.perturbed_x + offset;
+    store(point(group), lane, start);
+    arrays_.perturbed_step[run] = t;
+    arrays_.perturbed_value[run] = w.value[lane];
+    arrays_.perturbed_norm[run] = w.norm[lane];
+    jump.resize(static_cast<std::size_t>(setup_.dim));
+    draw_ball(jump.data(), setup_.dim, p.radius, static_cast<u32>(setup_.first_run + run),
+              {setup_.seed, kPerturbation, static_cast<u64>(t)});
+    for (i64 i = 0; i < setup_.dim; ++i) jump[static_cast<std::size_t>(i)] += start[i];
+    load(point(group), lane, jump.data());
+    w.perturbed = true;
+  }
+}
+
+template class Study<float>;
+template class Study<double>;
+
+}  // namespace optlab

@@ -1,0 +1,122 @@
+// The path loop: many runs of one optimizer on one landscape, in lockstep groups of as many runs as a register has lanes
+// (or one run at a time with its elements in the lanes). At step t a group
+//   begins: takes the gradient at x_t, tests the stopping rules, records, perturbs;
+//   ends:   adds gradient noise, applies the rule, adds noise.
+// A run that has stopped is copied out at once; its lane runs on unseen, so that no mask stands in the hot loop.
+#pragma once
+#include <vector>
+
+#include "landscape.hpp"
+#include "noise.hpp"
+#include "rule.hpp"
+
+namespace optlab {
+
+template <class R>
+struct StopRule {
+  enum class Kind { grad_norm, value, distance, box, nonfinite };
+  Kind kind;
+  R threshold = 0;
+  bool below = true;         ///< stop at or below the threshold, else at or above
+  std::vector<R> low, high;  ///< box: the bounds; distance: center and weight of every coordinate
+};
+
+/// Perturbed gradient descent (Jin, Ge, Netrapalli, Kakade, Jordan 2017, algorithm 2).
+template <class R>
+struct Perturbation {
+  bool on = false, must_decrease = false;
+  R radius = 0, grad_norm = 0, decrease = 0;
+  i64 wait = 0;
+};
+
+/// Arrays owned by the caller. Rows of runs; the records may be null.
+template <class R>
+struct StudyArrays {
+  R* last;                         // (runs, dim)
+  std::vector<R*> states;          // each (runs, dim)
+  i64* stop_step;                  // (runs,), -1 while running
+  i64* stop_reason;                // (runs,), 0, 1 + index of the rule, or kNoDecrease
+  R *record_x, *record_value, *record_norm;
+  R *perturbed_x, *perturbed_value, *perturbed_norm;  // where the last perturbation began, its value and gradient norm
+  i64* perturbed_step;
+};
+inline constexpr i64 kNoDecrease = -1;
+
+template <class R>
+struct StudySetup {
+  const Landscape<R>* landscape = nullptr;  ///< null: values and gradients come from outside at every step
+  const Rule<R>* rule = nullptr;
+  i64 runs = 0, dim = 0, first_step = 0, last_step = 0, first_run = 0, rule_step = 0, batch_size = 0;
+  u64 seed = 0;
+  u32 flags = 0;
+  std::vector<double> parameters;  ///< one row for all runs or one per run; the learning rate comes first
+  R noise = 0;                     ///< standard deviation per coordinate, after the update
+  std::vector<R> gradient_noise;   ///< standard deviation of every coordinate, before the rule
+  std::vector<i64> record_steps;
+  std::vector<StopRule<R>> stops;
+  Perturbation<R> perturbation;
+};
+
+template <class R>
+class Study {
+ public:
+  using P = Pack<R>;
+  Study(StudySetup<R> setup, StudyArrays<R> arrays);
+
+  /// Takes `steps` steps; factors[k] scales the learning rate of the k-th. The caller never asks beyond last_step.
+  void advance(i64 steps, const double* factors, int threads);
+  /// Tests, and records, x at last_step.
+  void settle(int threads);
+  /// One step in two halves with values (or null) and gradients from outside, rows of runs. begin() says whether a run was
+  /// perturbed, and so wants a new gradient in end().
+  bool begin(const R* value, const R* grad);
+  void end(const R* grad, double factor);
+  /// Copies every run's current point and state to the caller's arrays.
+  void flush();
+  bool any_active() const;
+  i64 step() const { return now_; }
+
+ private:
+  struct Workspace;
+  struct Outside {
+    const R *value = nullptr, *grad = nullptr;
+  };
+  i64 run_of(i64 group, int lane) const { return group * width_ + lane; }
+  int lanes_of(i64 group) const;
+  P* point(i64 group) const { return x_.get() + group * packs_; }
+  P* state(i64 k, i64 group) const { return states_[static_cast<std::size_t>(k)].get() + group * packs_; }
+  void load(P* group, int lane, const R* row) const;
+  void store(const P* group, int lane, R* row) const;
+  bool group_active(i64 group) const;
+
+  void begin_group(i64 group, i64 t, Workspace& w);
+  void end_group(i64 group, i64 t, double factor, Workspace& w);
+  void gradient(i64 group, i64 t, Workspace& w) const;
+  void full_gradient(i64 group, Workspace& w) const;
+  void measure_value(i64 group, Workspace& w) const;
+  void measure_norm(i64 group, Workspace& w) const;
+  void measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R* out) const;
+  void check_stops(i64 group, i64 t, Workspace& w);
+  void stop_run(i64 group, int lane, i64 t, i64 reason, Workspace& w);
+  i64 record_row(i64 t, Workspace& w) const;
+  void record(i64 group, i64 row, Workspace& w);
+  void record_rest(i64 group, i64 from, i64 to, Workspace& w);
+  void perturb(i64 group, i64 t, Workspace& w);
+  void check_decrease(i64 group, i64 t, Workspace& w);
+  void constants(i64 group, i64 t, double factor, P* out) const;
+  template <class Visit>
+  void draw_normals(i64 group, u32 stream, i64 t, Visit visit) const;
+
+  StudySetup<R> setup_;
+  StudyArrays<R> arrays_;
+  Layout layout_;
+  int width_;
+  i64 groups_, packs_, now_;
+  Buffer<P> x_;
+  std::vector<Buffer<P>> states_;
+  std::vector<unsigned char> active_;
+  std::vector<R> stop_value_, stop_norm_;
+  Outside outside_;
+};
+
+}  // namespace optlab

@@ -1,0 +1,1 @@
+"""Who computes: the compiled module for this processor (:mod:`optlab.kernels.select`)."""

@@ -1,0 +1,192 @@
+"""A landscape: a function of one flat parameter vector that knows its own truth where there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from optlab import threads as _threads  # noqa: F401 - tells the kernels where to ask for the number of threads
+from optlab.checks import integer
+from optlab.kernels.select import cpu
+
+Array = NDArray[Any]
+
+
+def points(given: ArrayLike | None, dim: int, name: str) -> NDArray[np.float64] | None:
+    """Declared points as a read-only (count, dim) array, or None.
+
+    Raises:
+        ValueError: the points do not have dim coordinates.
+    """
+    if given is None:
+        return None
+    array = np.array(given, np.float64, ndmin=2)
+    if array.ndim != 2 or array.shape[1] != dim:
+        raise ValueError(f"{name}: got shape {np.shape(given)}, expected (count, {dim})")
+    array.flags.writeable = False
+    return array
+
+
+class Landscape:
+    """The common face of every landscape.
+
+    Points are float32 or float64 arrays of shape ``(dim,)`` or ``(runs, dim)``; values come back with the runs axis of
+    the points, in the points' dtype.
+
+    Attributes:
+        dim: The number of coordinates.
+        minima: Global minima, ``(count, dim)``, or None where they are not known in closed form.
+        saddles: Strict saddles, ``(count, dim)``, or None.
+        minimum: The global minimum value, or None.
+        start: The customary starting point ``(dim,)``.
+        bounds: The customary box ``(2, dim)``.
+        n_samples: The number of terms of a finite sum, else None.
+    """
+
+    n_samples: int | None = None
+    minimum: float | None = None
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        minima: ArrayLike | None = None,
+        saddles: ArrayLike | None = None,
+        start: ArrayLike | None = None,
+        bounds: ArrayLike | None = None,
+        minimum: float | None = None,
+    ) -> None:
+        self.dim = integer("dim", dim, 1, 2**34)
+        self.minima = points(minima, dim, "minima")
+        self.saddles = points(saddles, dim, "saddles")
+        self.start = np.zeros(dim) if start is None else np.array(start, np.float64).reshape(dim)
+        self.bounds = points([np.full(dim, -1.0), np.full(dim, 1.0)] if bounds is None else bounds, dim, "bounds")
+        self.minimum = minimum
+
+    def value(self, x: Array, batch: Array | None = None) -> Any:
+        """f(x): a number for ``(dim,)``, an array ``(runs,)`` for ``(runs, dim)``."""
+        raise NotImplementedError
+
+    def grad(self, x: Array, batch: Array | None = None, out: Array | None = None) -> Array:
+        """The gradient, of the shape of x, written to ``out`` when given."""
+        raise NotImplementedError
+
+    def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
+        """The Hessian at x times v, of the shape of x."""
+        raise NotImplementedError
+
+    def value_and_grad(self, x: Array, batch: Array | None = None) -> tuple[Any, Array]:
+        """``(value, grad)`` at the same point."""
+        return self.value(x, batch), self.grad(x, batch)
+
+    def hessian(self, x: Array, batch: Array | None = None) -> Array:
+        """The Hessian ``(dim, dim)`` at one point, column by column from :meth:`hvp` and made symmetric.
+
+        Raises:
+            ValueError: x has a runs axis.
+        """
+        cpu.check_point(x, "x")
+        if x.ndim != 1:
+            raise ValueError(f"x: got shape {x.shape}, expected one point ({self.dim},)")
+        columns = self.hvp(np.tile(x, (self.dim, 1)), np.eye(self.dim, dtype=x.dtype), batch)
+        return (columns + columns.T) / 2
+
+    def sample(self, seed: int, step: int, run: int = 0, batch_size: int | None = None) -> Landscape:
+        """This landscape with its randomness frozen; one without randomness is its own sample."""
+        return self
+
+
+class CompiledLandscape(Landscape):
+    """A landscape of the C++ list: ``kind`` names the entry, ``coefficients`` are its arrays."""
+
+    kind: str
+
+    def __init__(self, dim: int, coefficients: list[Array], rotation: Array | None = None, **truth: Any) -> None:
+        super().__init__(dim, **truth)
+        self.coefficients = coefficients
+        self.rotation = rotation
+        self._handles: dict[Any, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handles": {}}
+
+    def _build(self, kernels: Any, dtype: Any) -> Any:
+        rotation = None if self.rotation is None else self.rotation.astype(dtype)
+        coefficients = [np.ascontiguousarray(c, dtype) for c in self.coefficients]
+        return kernels.listed(self.kind, self.dim, coefficients, rotation)
+
+    def handle(self, dtype: np.dtype[Any]) -> Any:
+        """The compiled landscape for a number type, built once."""
+        if dtype not in self._handles:
+            self._handles[dtype] = self._build(cpu.Landscape32 if dtype == np.float32 else cpu.Landscape64, dtype)
+        return self._handles[dtype]
+
+    def value(self, x: Array, batch: Array | None = None) -> Any:
+        """See :meth:`Landscape.value`."""
+        return self._value(x, batch, None)
+
+    def _value(self, x: Array, batch: Array | None, grad: Array | None) -> Any:
+        cpu.check_point(x, "x")
+        value = np.empty(x.shape[0] if x.ndim == 2 else 1, x.dtype)
+        self.handle(x.dtype).evaluate(x, value=value, grad=grad, batch=batch)
+        return value if x.ndim == 2 else value[0]
+
+    def grad(self, x: Array, batch: Array | None = None, out: Array | None = None) -> Array:
+        """See :meth:`Landscape.grad`."""
+        cpu.check_point(x, "x")
+        grad = np.empty_like(x) if out is None else out
+        self.handle(x.dtype).evaluate(x, grad=grad, batch=batch)
+        return grad
+
+    def value_and_grad(self, x: Array, batch: Array | None = None) -> tuple[Any, Array]:
+        """See :meth:`Landscape.value_and_grad`; one pass over the data."""
+        cpu.check_point(x, "x")
+        grad = np.empty_like(x)
+        return self._value(x, batch, grad), grad
+
+    def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
+        """See :meth:`Landscape.hvp`; exact, by dual numbers through the gradient."""
+        cpu.check_point(x, "x")
+        out = np.empty_like(x)
+        self.handle(x.dtype).evaluate(x, hvp=out, v=v, batch=batch)
+        return out
+
+
+def random_rotation(dim: int, seed: int) -> NDArray[np.float64]:
+    """A random orthogonal matrix, uniform over the orthogonal group: the same bits on every machine.
+
+    Example:
+        >>> import numpy as np
+        >>> q = random_rotation(3, seed=0)
+        >>> bool(np.allclose(q @ q.T, np.eye(3), atol=1e-15))
+        True
+    """
+    dim, seed = integer("dim", dim, 1, 2**16), integer("seed", seed, 0, 2**64 - 1)
+    q = np.empty((dim, dim))
+    cpu.random_rotation(q, seed)
+    return q
+
+
+def rotation_matrix(given: ArrayLike | int | None, dim: int) -> NDArray[np.float64] | None:
+    """None, the random rotation of a seed, or a given orthogonal matrix.
+
+    Raises:
+        ValueError: the matrix is not (dim, dim) or not orthogonal to 1e-10.
+    """
+    if given is None:
+        return None
+    if isinstance(given, int | np.integer):
+        return random_rotation(dim, int(given))
+    q = np.ascontiguousarray(given, np.float64)
+    if q.shape != (dim, dim):
+        raise ValueError(f"rotation: got shape {q.shape}, expected ({dim}, {dim})")
+    if not np.allclose(q @ q.T, np.eye(dim), atol=1e-10):
+        raise ValueError("rotation: got a matrix that is not orthogonal, expected Q Q^T = I to 1e-10")
+    return q
+
+
+def rotated(given: Array, rotation: Array | None) -> Array:
+    """Rows z as points x = Q z of the rotated landscape."""
+    return given if rotation is None else given @ rotation.T

@@ -1,0 +1,26 @@
+"""The landscapes, one file each."""
+
+from optlab.landscapes.beale import Beale
+from optlab.landscapes.cosine import Cosine
+from optlab.landscapes.custom import Custom
+from optlab.landscapes.least_squares import LeastSquares
+from optlab.landscapes.long_valley import LongValley
+from optlab.landscapes.quadratic import HyperbolicParaboloid, Quadratic
+from optlab.landscapes.rastrigin import Rastrigin
+from optlab.landscapes.rosenbrock import Rosenbrock
+from optlab.landscapes.sinusoid import Sinusoid
+from optlab.landscapes.strict_saddle import StrictSaddle
+
+__all__ = [
+    "Beale",
+    "Cosine",
+    "Custom",
+    "HyperbolicParaboloid",
+    "LeastSquares",
+    "LongValley",
+    "Quadratic",
+    "Rastrigin",
+    "Rosenbrock",
+    "Sinusoid",
+    "StrictSaddle",
+]

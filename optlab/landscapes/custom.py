@@ -1,0 +1,99 @@
+"""A landscape given as Python functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from optlab.kernels.select import cpu
+from optlab.landscape import Array, Landscape
+
+
+class Custom(Landscape):
+    """A landscape from functions that are vectorized over runs: ``(runs, dim)`` in, ``(runs,)`` or ``(runs, dim)`` out.
+
+    It behaves like a compiled one, only slower: :func:`optlab.descend` comes back to Python at every step.
+
+    Args:
+        dim: The number of coordinates.
+        value: ``(runs, dim) -> (runs,)``.
+        grad: ``(runs, dim) -> (runs, dim)``.
+        hvp: ``(x, v) -> (runs, dim)``; without it, central differences of the gradient with step ε^(1/3) (1 + |x|) along
+            v/|v|, whose error is of order ε^(2/3).
+        truth: ``minima``, ``saddles``, ``start``, ``bounds``, ``minimum``, as in :class:`optlab.Landscape`.
+
+    Raises:
+        TypeError: value or grad is not callable, or returns another dtype than that of its point.
+        ValueError: a function returns another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> f = Custom(2, value=lambda x: (x**2).sum(1), grad=lambda x: 2 * x, minima=[[0.0, 0.0]])
+        >>> f.value_and_grad(np.array([1.0, 2.0]))
+        (np.float64(5.0), array([2., 4.]))
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        value: Callable[[Array], Array],
+        grad: Callable[[Array], Array],
+        hvp: Callable[[Array, Array], Array] | None = None,
+        **truth: Any,
+    ) -> None:
+        for name, function in (("value", value), ("grad", grad)):
+            if not callable(function):
+                raise TypeError(f"{name}: got {function!r}, expected a function of (runs, dim)")
+        super().__init__(dim, **truth)
+        self._value, self._grad, self._hvp = value, grad, hvp
+
+    def _rows(self, x: Array, name: str = "x") -> Array:
+        cpu.check_point(x, name)
+        if x.shape[-1] != self.dim:
+            raise ValueError(f"{name}: got {x.shape[-1]} coordinates, expected {self.dim}")
+        return x.reshape(-1, self.dim)
+
+    @staticmethod
+    def _checked(result: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        if not isinstance(result, np.ndarray) or result.dtype != dtype:
+            raise TypeError(f"{name}: returned {getattr(result, 'dtype', type(result))}, expected an array of {dtype}")
+        if result.shape != shape:
+            raise ValueError(f"{name}: returned shape {result.shape}, expected {shape}")
+        return np.ascontiguousarray(result)
+
+    @staticmethod
+    def _no_batch(batch: Array | None) -> None:
+        if batch is not None:
+            raise ValueError("batch: got indices, but this landscape is not a finite sum")
+
+    def value(self, x: Array, batch: Array | None = None) -> Any:
+        """See :meth:`optlab.Landscape.value`."""
+        self._no_batch(batch)
+        rows = self._rows(x)
+        values = self._checked(self._value(rows), "value", (len(rows),), x.dtype)
+        return values if x.ndim == 2 else values[0]
+
+    def grad(self, x: Array, batch: Array | None = None, out: Array | None = None) -> Array:
+        """See :meth:`optlab.Landscape.grad`."""
+        self._no_batch(batch)
+        rows = self._rows(x)
+        grad = self._checked(self._grad(rows), "grad", rows.shape, x.dtype).reshape(x.shape)
+        if out is None:
+            return grad
+        np.copyto(out, grad)
+        return out
+
+    def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
+        """See :meth:`optlab.Landscape.hvp`."""
+        self._no_batch(batch)
+        rows, along = self._rows(x), self._rows(v, "v")
+        if self._hvp is not None:
+            return self._checked(self._hvp(rows, along), "hvp", rows.shape, x.dtype).reshape(x.shape)
+        norm = np.linalg.norm(along, axis=1, keepdims=True)
+        unit = along / np.where(norm > 0, norm, 1)
+        step = np.cbrt(np.finfo(x.dtype).eps) * (1 + np.linalg.norm(rows, axis=1, keepdims=True))
+        step = step.astype(x.dtype)
+        difference = self.grad(rows + step * unit) - self.grad(rows - step * unit)
+        return (difference * (norm / (2 * step))).astype(x.dtype).reshape(x.shape)

@@ -1,0 +1,53 @@
+"""Polyak's heavy ball."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from optlab.optim.optimizer import Optimizer, PerRun, per_run
+
+
+@dataclass(frozen=True)
+class HeavyBall(Optimizer):
+    """x_{k+1} = x_k − lr g_k + μ (x_k − x_{k−1}), kept as δ ← μ δ − lr g, x ← x + δ.
+
+    The learning rate stands inside the velocity. With constant lr it makes the same path as ``SGD(lr, momentum)`` up to
+    rounding; under a schedule the two differ.
+
+    Args:
+        lr: Learning rate, >= 0; a number or one per run.
+        momentum: μ, in [0, 1); a number or one per run.
+        weight_decay: >= 0, coupled; a number or one per run.
+        maximize: Climb instead.
+
+    Raises:
+        TypeError: a hyperparameter is not a number.
+        ValueError: a hyperparameter is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> opt, x = HeavyBall(lr=0.1, momentum=0.9), np.array([1.0])
+        >>> state = opt.init(x)
+        >>> opt.step(x, np.array([1.0]), state)
+        >>> opt.step(x, np.array([1.0]), state)
+        >>> x
+        array([0.71])
+
+    References:
+        Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
+    """
+
+    lr: PerRun
+    momentum: PerRun = 0.0
+    weight_decay: PerRun = 0.0
+    maximize: bool = False
+
+    def check(self) -> None:
+        """See :meth:`Optimizer.check`."""
+        object.__setattr__(self, "lr", per_run("lr", self.lr, 0.0))
+        object.__setattr__(self, "momentum", per_run("momentum", self.momentum, 0.0, 1.0, open_high=True))
+        object.__setattr__(self, "weight_decay", per_run("weight_decay", self.weight_decay, 0.0))
+
+    def rule(self) -> str:
+        """See :meth:`Optimizer.rule`."""
+        return "heavy_ball"

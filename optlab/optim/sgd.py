@@ -1,0 +1,71 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from optlab.optim.optimizer import Optimizer, PerRun, per_run
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent, with momentum and Nesterov's look-ahead, in PyTorch's form.
+
+    With g = ±∇f + weight_decay·x::
+
+        momentum = 0      x ← x − lr g
+        momentum μ        v ← μ v + (1 − dampening) g,   x ← x − lr v
+        nesterov          v ← μ v + (1 − dampening) g,   x ← x − lr (g + μ v)
+
+    The velocity is accumulated, not averaged, and the learning rate stands outside it; the first step takes v = g
+    whatever the dampening. With constant lr, Nesterov's form is his look-ahead sequence in terms of the point where the
+    gradient is taken. Weight decay is coupled (an L2 term in g).
+
+    Args:
+        lr: Learning rate, >= 0; a number or one per run.
+        momentum: μ, in [0, 1); a number or one per run.
+        dampening: In [0, 1].
+        weight_decay: >= 0; a number or one per run.
+        nesterov: Needs momentum > 0 and no dampening.
+        maximize: Climb instead.
+
+    Raises:
+        TypeError: a hyperparameter is not a number.
+        ValueError: a hyperparameter is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> opt, x = SGD(lr=0.1, momentum=0.9), np.array([1.0, 2.0])
+        >>> state = opt.init(x)
+        >>> opt.step(x, np.array([1.0, 1.0]), state)
+        >>> opt.step(x, np.array([1.0, 1.0]), state)
+        >>> x, state["momentum"], int(state["step"])
+        (array([0.71, 1.71]), array([1.9, 1.9]), 2)
+
+    References:
+        Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", 2013.
+    """
+
+    lr: PerRun
+    momentum: PerRun = 0.0
+    dampening: PerRun = 0.0
+    weight_decay: PerRun = 0.0
+    nesterov: bool = False
+    maximize: bool = False
+
+    def check(self) -> None:
+        """See :meth:`Optimizer.check`."""
+        object.__setattr__(self, "lr", per_run("lr", self.lr, 0.0))
+        object.__setattr__(self, "momentum", per_run("momentum", self.momentum, 0.0, 1.0, open_high=True))
+        object.__setattr__(self, "dampening", per_run("dampening", self.dampening, 0.0, 1.0))
+        object.__setattr__(self, "weight_decay", per_run("weight_decay", self.weight_decay, 0.0))
+        if self.nesterov and (self.momentum == 0.0 or self.dampening != 0.0):
+            raise ValueError(
+                f"nesterov: got momentum {self.momentum} and dampening {self.dampening}, expected momentum > 0 and no dampening"
+            )
+
+    def rule(self) -> str:
+        """See :meth:`Optimizer.rule`."""
+        if self.momentum == 0.0:
+            return "sgd"
+        return "sgd_nesterov" if self.nesterov else "sgd_momentum"

@@ -1,0 +1,58 @@
+"""How many threads the kernels use. Results never depend on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+from optlab.kernels.select import cpu
+
+_default = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_here: ContextVar[int | None] = ContextVar("optlab_threads", default=None)
+
+
+def _checked(n: int) -> int:
+    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 4096:
+        raise ValueError(f"threads: got {n!r}, expected a whole number from 1 to 4096")
+    return n
+
+
+def current() -> int:
+    """The number of threads a kernel called here would use."""
+    here = _here.get()
+    return _default if here is None else here
+
+
+def set_default(n: int) -> None:
+    """Sets the number of threads of the whole process; it starts as the number of usable cores.
+
+    Raises:
+        ValueError: n is not a whole number from 1 to 4096.
+    """
+    global _default
+    _default = _checked(n)
+
+
+@contextlib.contextmanager
+def threads(n: int) -> Iterator[None]:
+    """Uses ``n`` threads inside the ``with`` block, in this context (thread or task) only.
+
+    Raises:
+        ValueError: n is not a whole number from 1 to 4096.
+
+    Example:
+        >>> import optlab as ol
+        >>> with ol.threads(1):
+        ...     print(ol.random.normal(2, seed=7).round(3))
+        [ 0.217 -1.13 ]
+    """
+    token = _here.set(_checked(n))
+    try:
+        yield
+    finally:
+        _here.reset(token)
+
+
+cpu.set_thread_source(current)
