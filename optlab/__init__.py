@@ -6,8 +6,7 @@ threads and every instruction set.
 
 from optlab import landscapes, random, stop
 from optlab.descend import descend
-from optlab.kernels.select import BITS_VERSION as bits_version
-from optlab.kernels.select import VERSION as __version__
+from optlab.kernels.select import __version__, bits_version
 from optlab.landscape import Landscape
 from optlab.optim import SGD, HeavyBall, Optimizer
 from optlab.perturbation import Perturbation

@@ -109,7 +109,9 @@ def descend(
 class _Study:
     """The arguments of one call, checked, and the arrays they fill."""
 
-    def __init__(self, f: Landscape, optimizer: Optimizer, x0: Array, steps: int, first_step: int, first_run: int) -> None:
+    def __init__(
+        self, f: Landscape, optimizer: Optimizer, x0: Array, steps: int, first_step: int, first_run: int
+    ) -> None:
         for name, given, wanted in (("landscape", f, Landscape), ("optimizer", optimizer, Optimizer)):
             if not isinstance(given, wanted):
                 raise TypeError(f"{name}: got {type(given).__name__}, expected an optlab {wanted.__name__}")
@@ -137,7 +139,12 @@ class _Study:
         return np.column_stack([np.broadcast_to(column, longest) for column in columns]).ravel().tolist()
 
     def randomness(
-        self, noise: float, gradient_noise: float | Array | None, perturbation: Perturbation | None, batch_size: int | None, seed: int
+        self,
+        noise: float,
+        gradient_noise: float | Array | None,
+        perturbation: Perturbation | None,
+        batch_size: int | None,
+        seed: int,
     ) -> None:
         """Checks everything that draws."""
         if perturbation is not None and not isinstance(perturbation, Perturbation):
@@ -251,7 +258,7 @@ class _Study:
         if not self.compiled:
             return 1
         guess = self.pace * _SLAB_SECONDS if self.pace else 2e6 / (self.runs * self.dim)
-        count = min(max(int(guess), 1), self.end - self.study.step, 1 << 22)
+        count: int = min(max(int(guess), 1), self.end - self.study.step, 1 << 22)
         if self.probes:
             later = [step for step in self.record_steps if step > self.study.step]
             count = min(count, later[0] - self.study.step) if later else count
@@ -282,7 +289,8 @@ class _Study:
         """Values of the probes at x_t when t is recorded; runs that have all stopped stay where they are."""
         if not self.probes:
             return
-        due = [s for s in self.record_steps if s >= self.study.step] if rest else [s for s in self.record_steps if s == self.study.step]
+        now = self.study.step
+        due = [step for step in self.record_steps if step == now or (rest and step > now)]
         self.study.flush()
         for name, probe in self.probes.items():
             self.probed[name] += [probe.value(self.last)] * len(due)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 
 from optlab.checks import integer, real
@@ -14,8 +15,8 @@ class Perturbation:
 
     At step t, if ``|∇f(x_t)| <= grad_norm`` and more than ``wait`` steps have passed since the last jump, x_t becomes
     ``x_t + ζ`` with ζ uniform in the ball of ``radius`` (stream PERTURBATION), and the step is taken from there. If
-    ``wait`` steps after a jump f has not fallen by at least ``decrease`` below its value before it, the run stops at the
-    point before the jump (``stop_reason`` "no_decrease"); ``decrease=None`` never stops.
+    ``wait`` steps after a jump f has not fallen by at least ``decrease`` below its value before it, the run stops at
+    the point before the jump (``stop_reason`` "no_decrease"); ``decrease=None`` never stops.
 
     Args:
         radius: r, >= 0.
@@ -45,7 +46,15 @@ class Perturbation:
 
     @classmethod
     def from_theory(
-        cls, *, dim: int, smoothness: float, hessian_lipschitz: float, gap: float, eps: float, c: float = 0.1, delta: float = 0.1
+        cls,
+        *,
+        dim: int,
+        smoothness: float,
+        hessian_lipschitz: float,
+        gap: float,
+        eps: float,
+        c: float = 0.1,
+        delta: float = 0.1,
     ) -> tuple[Perturbation, float]:
         """The paper's parameters and learning rate ``c / smoothness``.
 
@@ -53,12 +62,24 @@ class Perturbation:
         f_thres = c/χ³ · √(ε³/ρ), t_thres = χ/c² · ℓ/√(ρε). They guarantee, they do not hurry: for practical work choose
         the four numbers by hand.
 
+        Args:
+            dim: The number of coordinates.
+            smoothness: ℓ, the Lipschitz constant of the gradient.
+            hessian_lipschitz: ρ, that of the Hessian.
+            gap: Δf, how far the start lies above the minimum.
+            eps: ε, the gradient norm wanted; the curvature is then at least −√(ρε).
+            c: The paper's constant, small enough.
+            delta: δ, the probability of failing.
+
         Returns:
             The perturbation and the learning rate.
+
+        Raises:
+            ValueError: a number is not positive.
         """
-        for name, number in (("smoothness", smoothness), ("hessian_lipschitz", hessian_lipschitz), ("gap", gap), ("eps", eps)):
-            if real(name, number, 0.0) == 0:
-                raise ValueError(f"{name}: got 0.0, expected a number > 0")
+        scales = {"smoothness": smoothness, "hessian_lipschitz": hessian_lipschitz, "gap": gap, "eps": eps}
+        for name, number in (scales | {"c": c, "delta": delta}).items():
+            real(name, number, sys.float_info.min)
         chi = 3 * max(math.log(dim * smoothness * gap / (c * eps**2 * delta)), 4.0)
         small = math.sqrt(c) / chi**2 * eps
         wait = math.ceil(chi / c**2 * smoothness / math.sqrt(hessian_lipschitz * eps))

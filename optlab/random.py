@@ -1,9 +1,9 @@
 """Random numbers that are a pure function of where they stand: (seed, stream, step, run, element).
 
-The generator is Philox4x32-10. There is no state and no order of calls, so one run of a batch or one step of a run can be
-drawn again alone, and neither threads, SIMD width nor device change a bit.
+The generator is Philox4x32-10. There is no state and no order of calls, so one run of a batch or one step of a run can
+be drawn again alone, and neither threads, SIMD width nor device change a bit. The key is the seed, the counter::
 
-Counter = (element // 4 for float32, // 2 for float64; run; step mod 2**32; step >> 32 in 16 bits, stream in 16); key = seed.
+    (element // 4 for float32, // 2 for float64;  run;  step mod 2**32;  step >> 32 in 16 bits and stream in 16)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from optlab import threads as _threads  # noqa: F401 - tells the kernels where to ask for the number of threads
+import optlab.threads  # noqa: F401 - tells the kernels where to ask for the number of threads
 from optlab.checks import integer, real
 from optlab.kernels.select import cpu
 
@@ -42,7 +42,9 @@ def _address(shape: tuple[int, ...], seed: int, stream: int, step: int, first_ru
     )
 
 
-def _draw(kind: str, shape: Shape, seed: int, stream: int, step: int, first_run: int, dtype: DTypeLike, radius: float = 0.0) -> Any:
+def _draw(
+    kind: str, shape: Shape, seed: int, stream: int, step: int, first_run: int, dtype: DTypeLike, radius: float = 0.0
+) -> Any:
     checked = _shape(shape)
     address = _address(checked, seed, stream, step, first_run)
     if np.dtype(dtype) not in (np.float32, np.float64):

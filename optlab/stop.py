@@ -73,7 +73,7 @@ def leaves_ball(radius: float, center: ArrayLike = 0.0, coordinates: Sequence[in
     """Stops a run once ``|x − center| >= radius``, measured in the given coordinates only (all by default).
 
     Raises:
-        ValueError: coordinates are given but the center is not a vector, so that dim is unknown, or one is out of range.
+        ValueError: coordinates are given but the center is a number, so that dim is unknown, or one is out of range.
     """
     middle = _point("center", center)
     if coordinates is None:

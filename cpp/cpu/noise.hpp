@@ -22,7 +22,7 @@ OPTLAB_HD void draw_runs(i64 dim, u32 first_run, DrawAddress at, Visit visit) {
   const Bits<P> run = (lane_numbers<R>() + first_run) & 0xffffffffu;
   const auto block = [&](i64 begin, P* out) {
     Bits<P> bits[words];
-    RandomWords<P>::draw(bits, Bits<P>{} + static_cast<Bits<R>>(begin / words), run, at.step, at.stream, at.seed);
+    RandomWords<P>::draw_runs(bits, static_cast<u32>(begin / words), run, at.step, at.stream, at.seed);
     Distribution::template apply<P>(out, bits);
   };
   P out[words];

@@ -92,8 +92,15 @@ struct Wide<PackW> {
 template <>
 struct RandomWords<PackD> {
   static OPTLAB_HD void draw(PackW* out, PackW block, PackW run, u64 step, u32 stream, u64 seed) {
-    const PhiloxBlock<PackW> p =
-        philox<PackW>({{block, run, PackW{} + step_low(step), PackW{} + step_high(step, stream)}}, seed);
+    join(out, philox<PackW>({{block, run, PackW{} + step_low(step), PackW{} + step_high(step, stream)}}, seed));
+  }
+  /// One block of every run in the lanes.
+  static OPTLAB_HD void draw_runs(PackW* out, u32 block, PackW run, u64 step, u32 stream, u64 seed) {
+    join(out, philox_varying_second(block, run, step_low(step), step_high(step, stream), seed));
+  }
+
+ private:
+  static OPTLAB_HD void join(PackW* out, PhiloxBlock<PackW> p) {
     for (int i = 0; i < 2; ++i) out[i] = (p.word[2 * i] << 32) | (p.word[2 * i + 1] & 0xffffffffull);
   }
 };
@@ -103,8 +110,17 @@ template <>
 struct RandomWords<PackF> {
   static OPTLAB_HD void draw(PackU* out, PackU block, PackU run, u64 step, u32 stream, u64 seed) {
     const PackW low = PackW{} + step_low(step), high = PackW{} + step_high(step, stream);
-    const PhiloxBlock<PackW> even = philox<PackW>({{(PackW)block, (PackW)run, low, high}}, seed);
-    const PhiloxBlock<PackW> odd = philox<PackW>({{(PackW)block >> 32, (PackW)run >> 32, low, high}}, seed);
+    weave(out, philox<PackW>({{(PackW)block, (PackW)run, low, high}}, seed),
+          philox<PackW>({{(PackW)block >> 32, (PackW)run >> 32, low, high}}, seed));
+  }
+  static OPTLAB_HD void draw_runs(PackU* out, u32 block, PackU run, u64 step, u32 stream, u64 seed) {
+    const u32 low = step_low(step), high = step_high(step, stream);
+    weave(out, philox_varying_second(block, (PackW)run, low, high, seed),
+          philox_varying_second(block, (PackW)run >> 32, low, high, seed));
+  }
+
+ private:
+  static OPTLAB_HD void weave(PackU* out, PhiloxBlock<PackW> even, PhiloxBlock<PackW> odd) {
     for (int i = 0; i < 4; ++i) out[i] = (PackU)((even.word[i] & 0xffffffffull) | (odd.word[i] << 32));
   }
 };

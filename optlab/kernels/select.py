@@ -16,8 +16,8 @@ from typing import Any
 
 from optlab.kernels import isa
 
-VERSION = "0.1.0"
-BITS_VERSION = 1
+__version__ = "0.1.0"
+bits_version = 1
 """Grows whenever a result changes in any bit; it stands in every record."""
 
 
@@ -63,8 +63,8 @@ def digest() -> str:
 def info() -> dict[str, Any]:
     """What a record says of the kernels."""
     return {
-        "version": VERSION,
-        "bits_version": BITS_VERSION,
+        "version": __version__,
+        "bits_version": bits_version,
         "isa": cpu.isa,
         "available": list(available()),
         "threads": cpu.threads(),

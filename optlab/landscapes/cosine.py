@@ -36,24 +36,23 @@ class Cosine(CompiledLandscape):
         if self.c == 0:
             raise ValueError("c: got 0.0, expected a frequency that is not 0")
         dim = integer("dim", dim, 1, 2**34)
-        super().__init__(dim, [np.full(dim, self.c)], bounds=[np.full(dim, -15.0), np.full(dim, 15.0)], start=np.full(dim, 10.0))
+        super().__init__(
+            dim, [np.full(dim, self.c)], bounds=[np.full(dim, -15.0), np.full(dim, 15.0)], start=np.full(dim, 10.0)
+        )
 
     def stationary(self, low: float, high: float) -> NDArray[np.float64]:
         """The stationary points of one coordinate in [low, high], by bisection to the last bit.
 
-        With u = |c| x, u sin u = cos u has exactly one root in each interval (kπ, (k+1)π) for k >= 0 and its mirror image.
+        With u = |c| x, u sin u = cos u has exactly one root in each interval (kπ, (k+1)π), k >= 0, and its mirror.
         """
         reach = max(abs(low), abs(high)) * abs(self.c)
         left = np.arange(int(reach / np.pi) + 1) * np.pi
         right = left + np.pi
-        rising = np.cos(left) - left * np.sin(left) > 0
-        while np.any((middle := (left + right) / 2) > left):
-            positive = np.cos(middle) - middle * np.sin(middle) > 0
-            lower = positive == rising
-            new_left, new_right = np.where(lower, middle, left), np.where(lower, right, middle)
-            if np.array_equal(new_left, left) and np.array_equal(new_right, right):
-                break
-            left, right = new_left, new_right
+        sign = np.cos(left)  # of cos u - u sin u at the left ends
+        for _ in range(60):  # halvings of pi: beyond double precision
+            middle = (left + right) / 2
+            before = (np.cos(middle) - middle * np.sin(middle)) * sign > 0
+            left, right = np.where(before, middle, left), np.where(before, right, middle)
         roots = left / abs(self.c)
         both = np.concatenate([-roots[::-1], roots])
         return both[(both >= low) & (both <= high)]

@@ -20,8 +20,8 @@ class Custom(Landscape):
         dim: The number of coordinates.
         value: ``(runs, dim) -> (runs,)``.
         grad: ``(runs, dim) -> (runs, dim)``.
-        hvp: ``(x, v) -> (runs, dim)``; without it, central differences of the gradient with step ε^(1/3) (1 + |x|) along
-            v/|v|, whose error is of order ε^(2/3).
+        hvp: ``(x, v) -> (runs, dim)``; without it, central differences of the gradient with step ε^(1/3) (1 + |x|)
+            along v/|v|, whose error is of order ε^(2/3).
         truth: ``minima``, ``saddles``, ``start``, ``bounds``, ``minimum``, as in :class:`optlab.Landscape`.
 
     Raises:
@@ -96,4 +96,5 @@ class Custom(Landscape):
         step = np.cbrt(np.finfo(x.dtype).eps) * (1 + np.linalg.norm(rows, axis=1, keepdims=True))
         step = step.astype(x.dtype)
         difference = self.grad(rows + step * unit) - self.grad(rows - step * unit)
-        return (difference * (norm / (2 * step))).astype(x.dtype).reshape(x.shape)
+        product: Array = difference * (norm / (2 * step))
+        return product.astype(x.dtype).reshape(x.shape)

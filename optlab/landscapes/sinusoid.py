@@ -29,14 +29,16 @@ class Sinusoid(CompiledLandscape):
     def __init__(self, coefficients: ArrayLike) -> None:
         table = np.array(coefficients, np.float64)
         if table.shape != (2, 6) or not np.isfinite(table).all():
-            raise ValueError(f"coefficients: got shape {table.shape}, expected (2, 6) finite numbers (a, b, c, d, e, f)")
+            raise ValueError(
+                f"coefficients: got shape {table.shape}, expected (2, 6) finite numbers (a, b, c, d, e, f)"
+            )
         super().__init__(2, [table.ravel()], bounds=[[-5.0, -5.0], [5.0, 5.0]])
         self.table: NDArray[np.float64] = table
 
     @classmethod
     def draw(cls, seed: int) -> Sinusoid:
         """Amplitudes a, d uniform on [½, 1½), frequencies uniform on [−2, 2)."""
-        u = random.uniform((2, 6), seed, stream=random.Stream.DATA)
+        u = random.uniform((2, 6), seed, stream=random.Stream["DATA"])
         amplitude = np.isin(np.arange(6), (0, 3))
         return cls(np.where(amplitude, 0.5 + u, 4 * u - 2))
 

@@ -18,8 +18,8 @@ class StrictSaddle(CompiledLandscape):
     """f(x) = Σ_{i<m} (−γ/2 yᵢ² + yᵢ⁴/4) + ½ Σ_{i≥m} λᵢ zᵢ², with (y, z) = Qᵀx.
 
     The first m = ``negative`` coordinates have curvature −γ at the saddle 0; without ``bounded`` their quartic term is
-    missing and f is unbounded below. The other curvatures λ are spaced evenly over ``positive``. Bounded minima stand at
-    yᵢ = ±√γ with f = −mγ²/4 and curvature 2γ there.
+    missing and f is unbounded below. The other curvatures λ are spaced evenly over ``positive``. Bounded minima stand
+    at yᵢ = ±√γ with f = −mγ²/4 and curvature 2γ there.
 
     Args:
         dim: The number of coordinates.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab import threads as _threads  # noqa: F401 - tells the kernels where to ask for the number of threads
+import optlab.threads  # noqa: F401 - tells the kernels where to ask for the number of threads
 from optlab.checks import real
 from optlab.kernels.select import cpu
 

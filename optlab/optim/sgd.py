@@ -61,7 +61,8 @@ class SGD(Optimizer):
         object.__setattr__(self, "weight_decay", per_run("weight_decay", self.weight_decay, 0.0))
         if self.nesterov and (self.momentum == 0.0 or self.dampening != 0.0):
             raise ValueError(
-                f"nesterov: got momentum {self.momentum} and dampening {self.dampening}, expected momentum > 0 and no dampening"
+                f"nesterov: got momentum {self.momentum} and dampening {self.dampening}, "
+                "expected momentum > 0 and no dampening"
             )
 
     def rule(self) -> str:

@@ -43,12 +43,12 @@ struct Uniform {
 /// Standard normal by Box and Muller, two numbers from two words. The radius comes from 31 bits in float and 52 in
 /// double, so the tails end at 6.6 and 8.5 standard deviations; the angle from 30 bits and a quadrant (52 in double).
 struct Normal {
+  /// log u for u = (k + 1/2) / 2^31 with the 31 bits k of a word (2^52 and 52 bits in double).
   template <class T>
-  static OPTLAB_HD T open_unit(Bits<T> word) {
+  static OPTLAB_HD T log_uniform(Bits<T> word) {
     using C = ConstantsOf<T>;
-    if constexpr (sizeof(Real<T>) == 4)
-      return Number<T>::from_signed(word >> 1) * 4.656612873077393e-10f + 2.3283064365386963e-10f;
-    else return Number<T>::from_bits((word >> 12) | C::one) - (1.0 - 1.1102230246251565e-16);
+    if constexpr (sizeof(Real<T>) == 4) return log_positive(Number<T>::from_signed(word >> 1) + 0.5f, 31);
+    else return log_positive(Number<T>::from_bits((word >> 12) | C::one) - (1.0 - 1.1102230246251565e-16));
   }
   template <class T>
   static OPTLAB_HD T eighth_turn(Bits<T> word) {  // the angle inside its quadrant, in [-pi/4, pi/4]
@@ -60,7 +60,7 @@ struct Normal {
   static OPTLAB_HD void apply(T* out, const Bits<T>* words) {
     constexpr int quadrant = sizeof(Real<T>) * 8 - 2;
     for (int i = 0; i < Number<T>::words; i += 2) {
-      const T radius = sqrt<T>(log_positive(open_unit<T>(words[i])) * Real<T>(-2));
+      const T radius = sqrt<T>(log_uniform<T>(words[i]) * Real<T>(-2));
       T s, c;
       sincos_quadrant<T>(eighth_turn<T>(words[i + 1]), words[i + 1] >> quadrant, s, c);
       out[i] = radius * c;

@@ -68,9 +68,9 @@ OPTLAB_HD T log_core_double(T f, T e) {
   return e * C::ln2_high - ((half_square - (s * (half_square + p) + e * C::ln2_low)) - f);
 }
 
-/// Natural logarithm of a positive, normal, finite x.
+/// log(x / 2^halvings) of a positive, normal, finite x.
 template <class T>
-OPTLAB_HD T log_positive(T x) {
+OPTLAB_HD T log_positive(T x, int halvings = 0) {
   using C = ConstantsOf<T>;
   const Bits<T> shifted = Number<T>::bits(x) + (C::one - C::sqrt_half);
   const Bits<T> low = ((Bits<T>{} + 1) << C::mantissa) - 1;
@@ -78,7 +78,7 @@ OPTLAB_HD T log_positive(T x) {
   // The exponent is a small positive integer: written into the mantissa of 2^mantissa, it is converted without a
   // conversion instruction, which AVX2 lacks for 64-bit integers.
   const T e = Number<T>::from_bits((shifted >> C::mantissa) | Number<T>::bits(Number<T>::splat(C::two_mantissa))) -
-              (C::two_mantissa + C::bias);
+              (C::two_mantissa + static_cast<Real<T>>(C::bias + halvings));
   if constexpr (sizeof(Real<T>) == 4) return log_core_float<T>(m - 1.0f, e);
   else return log_core_double<T>(m - 1.0, e);
 }
@@ -140,8 +140,7 @@ OPTLAB_HD void sincos_quadrant(T r, Bits<T> quadrant, T& sine, T& cosine) {
                2.087571428531852e-09, -1.135921927721719e-11);
   }
   s = (z * r) * s + r;
-  const T half = z * Real<T>(0.5), w = Real<T>(1) - half;
-  c = w + (((Real<T>(1) - w) - half) + (z * z) * c);
+  c = (z * z) * c + (Real<T>(1) - z * Real<T>(0.5));
   const auto swap = (quadrant & 1) != 0;
   const Bits<T> sine_sign = (quadrant & 2) << sign, cosine_sign = ((quadrant + 1) & 2) << sign;
   sine = Number<T>::from_bits(Number<T>::bits(select<T>(swap, c, s)) ^ sine_sign);

@@ -1,0 +1,197 @@
+"""The command `optlab`.
+
+Exit codes: 0 when all is well, 1 when a claim fails or something goes wrong, 2 on wrong use, 130 on Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from optlab.complaints import complain
+from optlab.errors import ExperimentError, InterruptError, UsageError
+from optlab.experiment import provenance, registry, runner
+from optlab.experiment.job import Job, Outcome
+from optlab.options import Debug, Device, Everything, Force, Json, Names, Out, Quick, Seed, Settings, Version, Workers
+from optlab.terminal import Bar, show_experiments, show_facts, show_outcome
+
+SCHEMA = 1
+
+app = typer.Typer(
+    help="Experiments on how training works: each figure carries claims that can fail.",
+    add_completion=False,
+    invoke_without_command=True,
+)
+
+
+@app.callback()
+def start(context: typer.Context, debug: Debug = False, version: Version = False) -> None:
+    """Experiments on how training works: each figure carries claims that can fail."""
+    context.obj = debug
+    if version:
+        typer.echo(provenance.kernels()["version"])
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> int:
+    """List the experiments."""
+    found, broken = [], 0
+    for path in registry.paths().values():
+        try:
+            found.append(registry.load(path))
+        except ExperimentError as error:
+            broken += 1
+            complain(error)
+    if as_json:
+        fields = ("name", "title", "source", "question", "params")
+        _print_json([{key: getattr(experiment, key) for key in fields} for experiment in found])
+    else:
+        show_experiments(found)
+    return 1 if broken else 0
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    names: Names = None,
+    everything: Everything = False,
+    quick: Quick = False,
+    seed: Seed = 0,
+    settings: Settings = None,
+    out: Out = Path("figures"),
+    device: Annotated[Device, typer.Option("--device", help="Where the kernels run.")] = Device.cpu,
+    jobs: Workers = 1,
+    force: Force = False,
+    as_json: Json = False,
+) -> int:
+    """Compute experiments, check their claims, and write NAME.png, .svg, .npz and .json; keep what is up to date."""
+    _require(device)
+    chosen = _chosen(names, everything)
+    plan = runner.plan(chosen, seed=seed, quick=quick, settings=settings or (), out=out, force=force)
+    return _carry_out(plan, jobs, as_json=as_json, debug=context.obj, place=f"; files in '{out}'")
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    names: Names = None,
+    everything: Everything = False,
+    quick: Quick = False,
+    seed: Seed = 0,
+    settings: Settings = None,
+    jobs: Workers = 1,
+    as_json: Json = False,
+) -> int:
+    """Compute experiments afresh and check their claims; write nothing."""
+    plan = runner.plan(_chosen(names, everything), seed=seed, quick=quick, settings=settings or ())
+    return _carry_out(plan, jobs, as_json=as_json, debug=context.obj, place="")
+
+
+@app.command()
+def bench(
+    names: Names = None,
+    quick: Quick = False,
+    as_json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the rows there.")] = None,
+) -> int:
+    """Measure the kernels against their peers."""
+    from optlab import bench as benchmarks
+
+    benchmarks.run(names or [], quick, as_json)
+    return 0
+
+
+@app.command()
+def info(as_json: Json = False) -> int:
+    """Show the version, the kernels, the machine and the libraries."""
+    facts = provenance.info()
+    if as_json:
+        typer.echo(json.dumps({"schema": SCHEMA, **facts}, indent=2))
+    else:
+        show_facts(facts)
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; every error is one line on the standard error stream."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    # Accepted on either side of the subcommand, so it is moved to the one where it is declared.
+    ordered = ["--debug"] * debug + [argument for argument in arguments if argument != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets a question mark, and not an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        command = typer.main.get_command(app)
+        code = command.main(args=ordered, prog_name="optlab", standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        return complain(error)
+    # Newer releases of Typer turn Ctrl-C into this code without a word.
+    if code == InterruptError.exit_code:
+        return complain(KeyboardInterrupt())
+    return code if isinstance(code, int) else 0
+
+
+def _require(device: Device) -> None:
+    if device is Device.cpu:
+        return
+    name = provenance.gpu_name()
+    reason = f"no kernels for {name} in this version" if name else "no GPU that CuPy can use"
+    raise UsageError(f"--device gpu: {reason}; --device cpu runs everything")
+
+
+def _chosen(names: Sequence[str] | None, everything: bool) -> list[str]:
+    if bool(names) == everything:
+        raise UsageError("name the experiments (or paths of .py files), or give --all, but not both")
+    chosen = [str(path) for path in registry.paths().values()] if everything else list(names or ())
+    if not chosen:
+        raise UsageError(f"there are no experiments in '{registry.folder()}'")
+    return chosen
+
+
+def _carry_out(plan: Sequence[Job], jobs: int, *, as_json: bool, debug: bool, place: str) -> int:
+    outcomes: dict[str, Outcome] = {}
+    try:
+        with Bar() as bar:
+            for outcome in runner.run(plan, jobs, bar):
+                outcomes[outcome.name] = outcome
+                bar.aside(partial(_report, outcome, as_json=as_json, debug=debug, place=place))
+    except KeyboardInterrupt as interrupt:
+        raise InterruptError(
+            f"interrupted after {len(outcomes)} of {len(plan)}; no file is half written"
+        ) from interrupt
+    if as_json:
+        _print_json([_plain(outcomes[job.path.stem]) for job in plan])
+    return 1 if any(outcome.failed for outcome in outcomes.values()) else 0
+
+
+def _report(outcome: Outcome, *, as_json: bool, debug: bool, place: str) -> None:
+    if outcome.error:
+        if debug:
+            print(outcome.trace, file=sys.stderr, end="")
+        complain(ExperimentError(outcome.error))
+    elif not as_json:
+        show_outcome(outcome, place)
+
+
+def _plain(outcome: Outcome) -> dict[str, Any]:
+    state = "failed" if outcome.error else "computed" if outcome.fresh else "up to date"
+    details = outcome.record or {"name": outcome.name, "claims": [], "error": outcome.error}
+    return {**details, "state": state}
+
+
+def _print_json(experiments: list[dict[str, Any]]) -> None:
+    typer.echo(json.dumps({"schema": SCHEMA, "experiments": experiments}, indent=2, allow_nan=False))

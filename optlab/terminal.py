@@ -1,0 +1,124 @@
+"""What people see: tables that also read well in a file, and a progress bar on a terminal."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from optlab.experiment.claim import Claim
+from optlab.experiment.experiment import Experiment
+from optlab.experiment.job import Outcome
+
+_COLOURS = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
+_STATEMENT = 80
+
+
+def show_outcome(outcome: Outcome, place: str) -> None:
+    """Print the claims of an experiment under a heading; `place` says where its files are, if anywhere."""
+    if outcome.record is None:
+        return
+    state = f"computed in {outcome.record['seconds']:.1f} s" if outcome.fresh else "up to date"
+    console = Console(highlight=False)
+    console.print(Text(f"{outcome.name}: {outcome.record['title']}", style="bold"))
+    console.print(claims_table(outcome.claims))
+    console.print(Text(f"{state}{place}\n", style="dim"))
+
+
+def claims_table(claims: Sequence[Claim]) -> Table:
+    """Return a table of claims that fits into 80 columns."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("claim", ratio=1)
+    for heading in ("measured", "interval", "accept", "verdict"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "measured" else "left")
+    for claim in claims:
+        statement = textwrap.shorten(claim.statement, _STATEMENT, placeholder=" ...")
+        table.add_row(
+            Text(f"{claim.name}\n").append(statement, style="dim"),
+            f"{claim.measured:.4g}",
+            "exact" if claim.low == claim.high else _interval(claim.low, claim.high),
+            _interval(*_open_ends(claim)),
+            Text(claim.verdict, style=_COLOURS[claim.verdict]),
+        )
+    return table
+
+
+def show_experiments(experiments: Iterable[Experiment]) -> None:
+    """Print the name, the title and the source of each experiment."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("experiment", no_wrap=True)
+    table.add_column("what it shows")
+    table.add_column("source")
+    for experiment in experiments:
+        table.add_row(Text(experiment.name, style="bold"), Text(experiment.title), Text(experiment.source, style="dim"))
+    Console(highlight=False).print(table)
+
+
+def show_facts(facts: Mapping[str, Any]) -> None:
+    """Print one fact a line."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, value in facts.items():
+        text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+        table.add_row(Text(name.replace("_", " "), style="bold"), Text(text))
+    Console(highlight=False).print(table)
+
+
+class Bar:
+    """A progress bar on the standard error stream, shown only on a terminal; call it with a fraction and a text."""
+
+    def __init__(self) -> None:
+        """Prepare the bar; entering the context shows it."""
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._progress.add_task("", total=1.0)
+
+    def __enter__(self) -> Bar:
+        """Show the bar."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove the bar."""
+        self._progress.stop()
+
+    def __call__(self, fraction: float, text: str = "") -> None:
+        """Show `fraction` of the work as done and `text` as the current part."""
+        self._progress.update(self._task, completed=min(1.0, max(0.0, fraction)), description=text)
+
+    def aside(self, show: Callable[[], None]) -> None:
+        """Call `show`, which prints, while the bar is out of the way."""
+        self._progress.stop()
+        show()
+        self._progress.start()
+
+
+def _open_ends(claim: Claim) -> tuple[float, float]:
+    lower, upper = claim.accept
+    return (-math.inf if lower is None else lower), (math.inf if upper is None else upper)
+
+
+def _interval(low: float, high: float) -> str:
+    # Three digits, so that a statement has room beside it in 80 columns; the record has all of them.
+    ends = f"{low:.3g}", f"{high:.3g}"
+    if low == -math.inf and high == math.inf:
+        return "unbounded"
+    if low == -math.inf:
+        return f"<= {ends[1]}"
+    if high == math.inf:
+        return f">= {ends[0]}"
+    if low == high:
+        return f"= {low:.4g}"
+    if ends[0] == ends[1]:
+        return f"{(low + high) / 2:.4g} +- {(high - low) / 2:.1g}"
+    return f"[{ends[0]}, {ends[1]}]"
