@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import TracebackType
 from typing import Any
 
 from rich import box
@@ -19,7 +18,7 @@ from optlab.experiment.experiment import Experiment
 from optlab.experiment.job import Outcome
 
 _COLOURS = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
-_STATEMENT = 80
+_STATEMENT = 120
 
 
 def show_outcome(outcome: Outcome, place: str) -> None:
@@ -77,30 +76,32 @@ class Bar:
     def __init__(self) -> None:
         """Prepare the bar; entering the context shows it."""
         console = Console(stderr=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._progress.add_task("", total=1.0)
+        description = TextColumn("{task.description}", markup=False)
+        columns = (description, BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=console, transient=True) if console.is_terminal else None
+        self._task = self._bar.add_task("", total=1.0) if self._bar else None
 
     def __enter__(self) -> Bar:
         """Show the bar."""
-        self._progress.start()
+        if self._bar:
+            self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Remove the bar."""
-        self._progress.stop()
+        if self._bar:
+            self._bar.stop()
 
     def __call__(self, fraction: float, text: str = "") -> None:
         """Show `fraction` of the work as done and `text` as the current part."""
-        self._progress.update(self._task, completed=min(1.0, max(0.0, fraction)), description=text)
+        if self._bar and self._task is not None:
+            self._bar.update(self._task, completed=min(1.0, max(0.0, fraction)), description=text)
 
     def aside(self, show: Callable[[], None]) -> None:
         """Call `show`, which prints, while the bar is out of the way."""
-        self._progress.stop()
+        self.__exit__()
         show()
-        self._progress.start()
+        self.__enter__()
 
 
 def _open_ends(claim: Claim) -> tuple[float, float]:

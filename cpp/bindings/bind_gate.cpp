@@ -16,7 +16,9 @@ void check_point(const py::handle& given, const std::string& name, bool write) {
 
 }  // namespace
 
-int threads_now() { return thread_source ? py::cast<int>((*thread_source)()) : 1; }
+int threads_now() {
+  return thread_source ? py::cast<int>((*thread_source)()) : 1;
+}
 
 void bind_gate(py::module_& m) {
   m.def("set_thread_source", [](py::object source) {

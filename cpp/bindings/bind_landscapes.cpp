@@ -67,20 +67,21 @@ void bind(py::module_& m, const char* name) {
             return LandscapeHandle<R>{make_landscape<R>(kind, dim, number_lists<R>(coefficients), std::move(q))};
           },
           py::arg("kind"), py::arg("dim"), py::arg("coefficients"), py::arg("rotation"))
-      .def_static("least_squares",
-                  [](const py::handle& a, const py::handle& b) {
-                    std::vector<R> matrix = numbers<R>(a, "A", {-1, -1});
-                    const auto& shaped = reinterpret_cast<const py::array&>(a);
-                    const i64 rows = shaped.shape(0), dim = shaped.shape(1);
-                    return LandscapeHandle<R>{
-                        make_least_squares<R>(rows, dim, std::move(matrix), numbers<R>(b, "b", {rows}))};
-                  })
-      .def("evaluate",
-           [](const LandscapeHandle<R>& h, const py::handle& x, const py::handle& value, const py::handle& grad,
-              const py::handle& hvp, const py::handle& v,
-              const py::handle& batch) { evaluate_rows<R>(*h.landscape, x, value, grad, hvp, v, batch); },
-           py::arg("x"), py::arg("value") = py::none(), py::arg("grad") = py::none(), py::arg("hvp") = py::none(),
-           py::arg("v") = py::none(), py::arg("batch") = py::none());
+      .def_static(
+          "least_squares",
+          [](const py::handle& a, const py::handle& b) {
+            std::vector<R> matrix = numbers<R>(a, "A", {-1, -1});
+            const auto& shaped = reinterpret_cast<const py::array&>(a);
+            const i64 rows = shaped.shape(0), dim = shaped.shape(1);
+            return LandscapeHandle<R>{make_least_squares<R>(rows, dim, std::move(matrix), numbers<R>(b, "b", {rows}))};
+          })
+      .def(
+          "evaluate",
+          [](const LandscapeHandle<R>& h, const py::handle& x, const py::handle& value, const py::handle& grad,
+             const py::handle& hvp, const py::handle& v,
+             const py::handle& batch) { evaluate_rows<R>(*h.landscape, x, value, grad, hvp, v, batch); },
+          py::arg("x"), py::arg("value") = py::none(), py::arg("grad") = py::none(), py::arg("hvp") = py::none(),
+          py::arg("v") = py::none(), py::arg("batch") = py::none());
 }
 
 }  // namespace

@@ -19,10 +19,13 @@ void draw_into(const py::array& out, const std::string& kind, double radius, u32
   draw<R>(pointer<R>(out), rows.runs, rows.dim, d, static_cast<R>(radius), first_run, at, threads);
 }
 
-void random(const py::handle& out, const std::string& kind, u64 seed, u32 stream, u64 step, u32 first_run, double radius) {
+void random(const py::handle& out, const std::string& kind, u64 seed, u32 stream, u64 step, u32 first_run,
+            double radius) {
   const DrawAddress at{seed, stream, step};
-  if (float_kind(out, "out") == 'f') draw_into<float>(gate<float>(out, "out", Access::write), kind, radius, first_run, at);
-  else draw_into<double>(gate<double>(out, "out", Access::write), kind, radius, first_run, at);
+  if (float_kind(out, "out") == 'f')
+    draw_into<float>(gate<float>(out, "out", Access::write), kind, radius, first_run, at);
+  else
+    draw_into<double>(gate<double>(out, "out", Access::write), kind, radius, first_run, at);
 }
 
 void indices(const py::handle& out, u32 high, u64 seed, u32 stream, u64 step, u32 first_run) {
@@ -37,8 +40,10 @@ T special_of(int which, T x) {
   T a, b;
   if (which == 0) return log<T>(x);
   if (which == 1) return exp<T>(x);
-  if (which < 4) sincos<T>(x, a, b);
-  else sincos_turns<T>(x, a, b);
+  if (which < 4)
+    sincos<T>(x, a, b);
+  else
+    sincos_turns<T>(x, a, b);
   return which % 2 ? b : a;
 }
 
@@ -52,8 +57,10 @@ void special(const py::handle& out, const py::handle& x, int which, bool scalar)
   constexpr int lanes = kLanes<R>;
   for (i64 i = 0; i < from.size(); i += scalar ? 1 : lanes) {
     const i64 left = std::min<i64>(lanes, from.size() - i);
-    if (scalar) to[i] = special_of<R>(which, in[i]);
-    else store_part(to + i, special_of<Pack<R>>(which, load_part(in + i, left)), left);
+    if (scalar)
+      to[i] = special_of<R>(which, in[i]);
+    else
+      store_part(to + i, special_of<Pack<R>>(which, load_part(in + i, left)), left);
   }
 }
 
@@ -69,8 +76,8 @@ py::tuple philox_words(std::vector<u32> counter, u64 key) {
 void bind_random(py::module_& m) {
   m.def("random", &random, py::arg("out"), py::arg("kind"), py::arg("seed"), py::arg("stream"), py::arg("step"),
         py::arg("first_run"), py::arg("radius"));
-  m.def("random_indices", &indices, py::arg("out"), py::arg("high"), py::arg("seed"), py::arg("stream"), py::arg("step"),
-        py::arg("first_run"));
+  m.def("random_indices", &indices, py::arg("out"), py::arg("high"), py::arg("seed"), py::arg("stream"),
+        py::arg("step"), py::arg("first_run"));
   m.def("random_rotation", [](const py::handle& out, u64 seed) {
     const py::array& q = gate<double>(out, "out", Access::write);
     check_shape(q, "out", {q.shape(0), q.shape(0)});
@@ -82,13 +89,16 @@ void bind_random(py::module_& m) {
     for (const auto& word : c) counter.push_back(py::cast<u32>(word));
     return philox_words(counter, key);
   });
-  m.attr("streams") = py::dict(py::arg("NOISE") = static_cast<int>(kNoise), py::arg("PERTURBATION") = static_cast<int>(kPerturbation),
-                               py::arg("GRADIENT_NOISE") = static_cast<int>(kGradientNoise), py::arg("BATCH") = static_cast<int>(kBatch),
-                               py::arg("INIT") = static_cast<int>(kInit), py::arg("DATA") = static_cast<int>(kData));
+  m.attr("streams") = py::dict(
+      py::arg("NOISE") = static_cast<int>(kNoise), py::arg("PERTURBATION") = static_cast<int>(kPerturbation),
+      py::arg("GRADIENT_NOISE") = static_cast<int>(kGradientNoise), py::arg("BATCH") = static_cast<int>(kBatch),
+      py::arg("INIT") = static_cast<int>(kInit), py::arg("DATA") = static_cast<int>(kData));
   m.attr("special_functions") = py::make_tuple("log", "exp", "sin", "cos", "sin_turns", "cos_turns");
   m.def("special", [](const py::handle& out, const py::handle& x, int which, bool scalar) {
-    if (float_kind(x, "x") == 'f') special<float>(out, x, which, scalar);
-    else special<double>(out, x, which, scalar);
+    if (float_kind(x, "x") == 'f')
+      special<float>(out, x, which, scalar);
+    else
+      special<double>(out, x, which, scalar);
   });
 }
 

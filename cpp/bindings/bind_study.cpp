@@ -86,7 +86,8 @@ class StudyHandle {
     study_->settle(threads);
   }
   bool begin(const py::handle& value, const py::handle& grad) {
-    return study_->begin(gated<R>(value, "value", {runs_}, Access::read), gated<R>(grad, "grad", {runs_, dim_}, Access::read));
+    return study_->begin(gated<R>(value, "value", {runs_}, Access::read),
+                         gated<R>(grad, "grad", {runs_, dim_}, Access::read));
   }
   void end(const py::handle& grad, double factor) {
     study_->end(gated<R>(grad, "grad", {runs_, dim_}, Access::read), factor);
@@ -102,7 +103,8 @@ class StudyHandle {
       return a.contains(name) ? gated<R>(a[name], name, shape, Access::write) : nullptr;
     };
     const auto integers = [&](const char* name) {
-      return a.contains(name) ? reinterpret_cast<i64*>(gated<std::int64_t>(a[name], name, run, Access::write)) : nullptr;
+      return a.contains(name) ? reinterpret_cast<i64*>(gated<std::int64_t>(a[name], name, run, Access::write))
+                              : nullptr;
     };
     StudyArrays<R> out{};
     out.last = floats("last", point);

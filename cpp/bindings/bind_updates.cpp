@@ -16,7 +16,8 @@ constexpr i64 kChunk = 1 << 12;         // elements of one part, so that parts b
 
 py::handle entry(const py::handle& state, const py::object& key, const char* name) {
   PyObject* value = PyDict_GetItemWithError(state.ptr(), key.ptr());
-  if (!value) throw py::value_error(std::string("state: got no entry '") + name + "', expected the dict that init() returned");
+  if (!value)
+    throw py::value_error(std::string("state: got no entry '") + name + "', expected the dict that init() returned");
   return value;
 }
 
@@ -25,7 +26,10 @@ class Updater {
  public:
   /// `parameters` holds one number per hyperparameter, or one per run.
   Updater(const std::string& rule, std::vector<std::vector<double>> parameters, u32 flags)
-      : single_(find_rule<float>(rule)), double_(find_rule<double>(rule)), parameters_(std::move(parameters)), flags_(flags) {
+      : single_(find_rule<float>(rule)),
+        double_(find_rule<double>(rule)),
+        parameters_(std::move(parameters)),
+        flags_(flags) {
     if (parameters_.size() != single_.parameters.size())
       throw py::value_error(rule + ": got " + std::to_string(parameters_.size()) + " hyperparameters, expected " +
                             std::to_string(single_.parameters.size()));
@@ -34,8 +38,10 @@ class Updater {
 
   void step(const py::handle& x, const py::handle& grad, const py::handle& state, const py::handle& lr) const {
     if (!PyDict_Check(state.ptr())) throw py::type_error("state: expected the dict that init() returned");
-    if (float_kind(x, "x") == 'f') run<float>(single_, x, grad, state, lr);
-    else run<double>(double_, x, grad, state, lr);
+    if (float_kind(x, "x") == 'f')
+      run<float>(single_, x, grad, state, lr);
+    else
+      run<double>(double_, x, grad, state, lr);
   }
 
  private:
@@ -57,7 +63,8 @@ class Updater {
   }
 
   template <class R>
-  void gate_states(const Rule<R>& rule, const py::handle& state, const py::array& x, const py::array& grad, R** out) const {
+  void gate_states(const Rule<R>& rule, const py::handle& state, const py::array& x, const py::array& grad,
+                   R** out) const {
     for (std::size_t k = 0; k < keys_.size(); ++k) {
       const char* name = rule.states[k].c_str();
       const py::handle given = entry(state, keys_[k], name);
@@ -71,8 +78,10 @@ class Updater {
 
   static std::vector<double> learning_rates(const py::handle& lr) {
     std::vector<double> rates;
-    if (py::isinstance<py::array>(lr)) rates = py::cast<std::vector<double>>(lr);
-    else rates = {py::cast<double>(lr)};
+    if (py::isinstance<py::array>(lr))
+      rates = py::cast<std::vector<double>>(lr);
+    else
+      rates = {py::cast<double>(lr)};
     for (double rate : rates)
       if (!(rate >= 0)) throw py::value_error("lr: got " + std::to_string(rate) + ", expected a number >= 0");
     return rates;
@@ -104,7 +113,9 @@ class Updater {
   void apply_part(const Rule<R>& rule, R* x, const R* g, R* const* states, i64 n, i64 run, i64 count,
                   const std::vector<double>& lr) const {
     double p[kMaxConstants], c[kMaxConstants];
-    const auto of_run = [run](const std::vector<double>& v) { return v[v.size() == 1 ? 0 : static_cast<std::size_t>(run)]; };
+    const auto of_run = [run](const std::vector<double>& v) {
+      return v[v.size() == 1 ? 0 : static_cast<std::size_t>(run)];
+    };
     for (std::size_t k = 0; k < parameters_.size(); ++k) p[k] = of_run(k ? parameters_[k] : lr);
     rule.prepare(p, count, c);
     if (n < kParallelFrom) return rule.update_all(x, g, states, n, c, flags_);

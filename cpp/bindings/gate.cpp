@@ -10,21 +10,28 @@ std::string type_name(const py::handle& given) {
          py::cast<std::string>(py::type::handle_of(given).attr("__qualname__"));
 }
 
-[[noreturn]] void refuse_type(const std::string& text) { throw py::type_error(text); }
-[[noreturn]] void refuse_value(const std::string& text) { throw py::value_error(text); }
+[[noreturn]] void refuse_type(const std::string& text) {
+  throw py::type_error(text);
+}
+[[noreturn]] void refuse_value(const std::string& text) {
+  throw py::value_error(text);
+}
 
 void check_is_array(const py::handle& given, const char* name) {
   if (py::isinstance<py::array>(given)) return;
   refuse_type(std::string(name) + ": got " + type_name(given) + ", expected a numpy.ndarray (float32 or float64)");
 }
 
-std::string dtype_text(const py::array& array) { return py::cast<std::string>(py::str(array.dtype())); }
+std::string dtype_text(const py::array& array) {
+  return py::cast<std::string>(py::str(array.dtype()));
+}
 
 }  // namespace
 
 std::string shape_text(const std::vector<py::ssize_t>& shape) {
   std::string text = "(";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + (shape[i] < 0 ? "any" : std::to_string(shape[i]));
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    text += (i ? ", " : "") + (shape[i] < 0 ? "any" : std::to_string(shape[i]));
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
@@ -36,8 +43,10 @@ const py::array& check_array(const py::handle& given, const char* name, int numb
   if (descriptor->type_num != number || descriptor->byteorder == '>')
     refuse_type(std::string(name) + ": got dtype " + dtype_text(array) + ", expected " + dtype);
   if (!(proxy->flags & py::array::c_style))
-    refuse_value(std::string(name) + ": got a strided array, expected C-contiguous memory (numpy.ascontiguousarray makes a copy)");
-  if (!(proxy->flags & kAligned)) refuse_value(std::string(name) + ": got misaligned memory, expected aligned elements");
+    refuse_value(std::string(name) +
+                 ": got a strided array, expected C-contiguous memory (numpy.ascontiguousarray makes a copy)");
+  if (!(proxy->flags & kAligned))
+    refuse_value(std::string(name) + ": got misaligned memory, expected aligned elements");
   if (access == Access::write && !(proxy->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_))
     refuse_value(std::string(name) + ": got a read-only array, expected a writeable one (it is updated in place)");
   for (int i = 0; i < proxy->nd; ++i)
@@ -75,7 +84,8 @@ char float_kind(const py::handle& given, const char* name) {
 Rows rows_of(const py::array& array, const char* name) {
   if (array.ndim() == 1) return {1, array.shape(0)};
   if (array.ndim() == 2) return {array.shape(0), array.shape(1)};
-  refuse_value(std::string(name) + ": got " + std::to_string(array.ndim()) + " dimensions, expected (dim,) or (runs, dim)");
+  refuse_value(std::string(name) + ": got " + std::to_string(array.ndim()) +
+               " dimensions, expected (dim,) or (runs, dim)");
 }
 
 }  // namespace optlab

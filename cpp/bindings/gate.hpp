@@ -1,5 +1,5 @@
-// The one array gate: every array that enters a kernel passes here before its memory is touched. What is refused is told
-// in one line: the argument, what was given, what is accepted. Nothing is ever converted or copied.
+// The one array gate: every array that enters a kernel passes here before its memory is touched. What is refused is
+// told in one line: the argument, what was given, what is accepted. Nothing is ever converted or copied.
 #pragma once
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -15,8 +15,10 @@ enum class Access { read, write };
 /// "(3, 4)"; a negative extent stands for any.
 std::string shape_text(const std::vector<py::ssize_t>& shape);
 
-/// Checks that `given` is a NumPy array of exactly this dtype number, in C order, aligned, non-empty and, for write, writeable.
-const py::array& check_array(const py::handle& given, const char* name, int dtype_number, const char* dtype_name, Access access);
+/// Checks that `given` is a NumPy array of exactly this dtype number, in C order, aligned, non-empty and, for write,
+/// writeable.
+const py::array& check_array(const py::handle& given, const char* name, int dtype_number, const char* dtype_name,
+                             Access access);
 /// The shape as well; negative extents accept anything.
 void check_shape(const py::array& array, const char* name, const std::vector<py::ssize_t>& shape);
 

@@ -7,6 +7,7 @@ OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
   m.attr("isa") = OPTLAB_ISA_NAME;
   m.attr("compiler") = OPTLAB_COMPILER;
   m.attr("flags") = OPTLAB_FLAGS;
+  m.attr("digest") = OPTLAB_DIGEST;
   optlab::bind_gate(m);
   optlab::bind_random(m);
   optlab::bind_landscapes(m);

@@ -46,7 +46,8 @@ void draw(R* out, i64 runs, i64 dim, Distribution kind, R radius, u32 first_run,
 }
 
 void draw_indices(i64* out, i64 runs, i64 count, u32 high, u32 first_run, DrawAddress at) {
-  for (i64 run = 0; run < runs; ++run) draw_indices(out + run * count, count, high, first_run + static_cast<u32>(run), at);
+  for (i64 run = 0; run < runs; ++run)
+    draw_indices(out + run * count, count, high, first_run + static_cast<u32>(run), at);
 }
 
 template void draw(float*, i64, i64, Distribution, float, u32, DrawAddress, int);

@@ -1,5 +1,6 @@
-// The floating-point environment of a kernel: round to nearest, subnormals kept. Callers (PyTorch, audio libraries) may have
-// switched flushing on in the calling thread or in the one a pool thread was born from; each kernel sets and restores its own.
+// The floating-point environment of a kernel: round to nearest, subnormals kept. Callers (PyTorch, audio libraries) may
+// have switched flushing on in the calling thread or in the one a pool thread was born from; each kernel sets and
+// restores its own.
 #pragma once
 #if defined(__x86_64__)
 #include <immintrin.h>

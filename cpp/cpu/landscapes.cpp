@@ -48,15 +48,19 @@ class Separable final : public Landscape<R> {
 
   void value(R* out, const P* x, Layout layout, Batch, Buffer<P>& scratch) const override {
     const P* u = turned(x, layout, scratch, 0);
-    if (layout == Layout::runs) sum_terms<R, true>(out, this->dim, term_value<true>(u));
-    else sum_terms<R, false>(out, this->dim, term_value<false>(u));
+    if (layout == Layout::runs)
+      sum_terms<R, true>(out, this->dim, term_value<true>(u));
+    else
+      sum_terms<R, false>(out, this->dim, term_value<false>(u));
   }
 
   void grad(P* g, const P* x, Layout layout, Batch, Buffer<P>& scratch) const override {
     const P* u = turned(x, layout, scratch, 0);
     P* into = rotation_.empty() ? g : scratch.get() + this->packs(layout);
-    if (layout == Layout::runs) fill_grad<true>(into, u);
-    else fill_grad<false>(into, u);
+    if (layout == Layout::runs)
+      fill_grad<true>(into, u);
+    else
+      fill_grad<false>(into, u);
     if (!rotation_.empty()) multiply(g, transposed_.data(), into, this->dim, layout);
   }
 
@@ -66,8 +70,10 @@ class Separable final : public Landscape<R> {
     const P* u = turned(x, layout, scratch, 0);
     const P* w = turned(v, layout, scratch, packs);
     P* into = rotation_.empty() ? h : scratch.get() + 2 * packs;
-    if (layout == Layout::runs) fill_hvp<true>(into, u, w);
-    else fill_hvp<false>(into, u, w);
+    if (layout == Layout::runs)
+      fill_hvp<true>(into, u, w);
+    else
+      fill_hvp<false>(into, u, w);
     if (!rotation_.empty()) multiply(h, transposed_.data(), into, this->dim, layout);
   }
 
@@ -165,6 +171,7 @@ std::unique_ptr<Landscape<R>> make_landscape(const std::string& name, i64 dim, A
 }
 
 template std::unique_ptr<Landscape<float>> make_landscape(const std::string&, i64, Arrays<float>, std::vector<float>);
-template std::unique_ptr<Landscape<double>> make_landscape(const std::string&, i64, Arrays<double>, std::vector<double>);
+template std::unique_ptr<Landscape<double>> make_landscape(const std::string&, i64, Arrays<double>,
+                                                           std::vector<double>);
 
 }  // namespace optlab

@@ -1,5 +1,5 @@
-// |A x - b|^2 / (2 n). Every run may see other rows, so its lanes are always elements: a row times x is one sum over lanes,
-// the gradient gathers residual times row in the order of the rows.
+// |A x - b|^2 / (2 n). Every run may see other rows, so its lanes are always elements: a row times x is one sum over
+// lanes, the gradient gathers residual times row in the order of the rows.
 #include "landscape.hpp"
 #include "sums.hpp"
 

@@ -37,8 +37,8 @@ OPTLAB_HD void draw_runs(i64 dim, u32 first_run, DrawAddress at, Visit visit) {
   for (int j = 0; i + j < dim; ++j) visit(i + j, out[j]);
 }
 
-/// Calls visit(p, pack) for the packs p of consecutive elements of one run, the last one padded, from `first_element` on
-/// (a multiple of words * lanes).
+/// Calls visit(p, pack) for the packs p of consecutive elements of one run, the last one padded, from `first_element`
+/// on (a multiple of words * lanes).
 template <class R, class Distribution, class Visit>
 OPTLAB_HD void draw_elements(i64 dim, u32 run, DrawAddress at, Visit visit, i64 first_element = 0) {
   using P = Pack<R>;
@@ -63,11 +63,12 @@ void draw_row(R* out, i64 dim, u32 run, DrawAddress at, i64 first_element = 0) {
   constexpr int lanes = kLanes<R>;
   draw_elements<R, Distribution>(
       dim, run, at,
-      [&](i64 p, Pack<R> pack) { store_part(out + p * lanes, pack, std::min<i64>(lanes, dim - p * lanes)); }, first_element);
+      [&](i64 p, Pack<R> pack) { store_part(out + p * lanes, pack, std::min<i64>(lanes, dim - p * lanes)); },
+      first_element);
 }
 
-/// A uniform draw from the ball of the given radius around 0 (normals z, then radius * U^(1/dim) z / |z|). U comes from the
-/// block behind the last element, so that it is independent of z in every stream.
+/// A uniform draw from the ball of the given radius around 0 (normals z, then radius * U^(1/dim) z / |z|). U comes from
+/// the block behind the last element, so that it is independent of z in every stream.
 template <class R>
 void draw_ball(R* out, i64 dim, R radius, u32 run, DrawAddress at) {
   constexpr int words = Number<R>::words, lanes = kLanes<R>;
@@ -85,8 +86,8 @@ void draw_ball(R* out, i64 dim, R radius, u32 run, DrawAddress at) {
   for (i64 i = 0; i < dim; ++i) out[i] = out[i] * scale;
 }
 
-/// `count` sample numbers below `high`, drawn with replacement. The words are those of the float layout, whatever R is, so
-/// that both number types see the same batches.
+/// `count` sample numbers below `high`, drawn with replacement. The words are those of the float layout, whatever R is,
+/// so that both number types see the same batches.
 inline void draw_indices(i64* out, i64 count, u32 high, u32 run, DrawAddress at) {
   for (i64 i = 0; i < count; i += 4) {
     u32 words[4];

@@ -1,5 +1,6 @@
-// Packs: as many numbers as one register of this module's instruction set holds (GCC vector types), and what the portable
-// headers need to know of them. Intrinsics stand only where the compiler finds no good code: sqrt and the widening product.
+// Packs: as many numbers as one register of this module's instruction set holds (GCC vector types), and what the
+// portable headers need to know of them. Intrinsics stand only where the compiler finds no good code: sqrt and the
+// widening product.
 #pragma once
 #include <cstring>
 

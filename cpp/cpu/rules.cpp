@@ -22,8 +22,10 @@ OPTLAB_HD void update_pack(Pack<R>& x, Pack<R> g, R* const* states, i64 i, i64 n
   for (int k = 0; k < F::states; ++k) s[k] = n < kLanes<R> ? load_part(states[k] + i, n) : load(states[k] + i);
   F::template step<Pack<R>>(x, g, s, c, flags);
   for (int k = 0; k < F::states; ++k) {
-    if (n < kLanes<R>) store_part(states[k] + i, s[k], n);
-    else store(states[k] + i, s[k]);
+    if (n < kLanes<R>)
+      store_part(states[k] + i, s[k], n);
+    else
+      store(states[k] + i, s[k]);
   }
 }
 
@@ -49,10 +51,14 @@ void update_flagged(R* x, const R* g, R* const* states, i64 n, const Pack<R>* co
 template <class F, class R>
 void update(R* x, const R* g, R* const* states, i64 n, const Pack<R>* constants, u32 flags) {
   switch (flags) {
-    case 0: return update_flagged<F, R, 0>(x, g, states, n, constants);
-    case kMaximize: return update_flagged<F, R, kMaximize>(x, g, states, n, constants);
-    case kWeightDecay: return update_flagged<F, R, kWeightDecay>(x, g, states, n, constants);
-    default: return update_flagged<F, R, kMaximize | kWeightDecay>(x, g, states, n, constants);
+    case 0:
+      return update_flagged<F, R, 0>(x, g, states, n, constants);
+    case kMaximize:
+      return update_flagged<F, R, kMaximize>(x, g, states, n, constants);
+    case kWeightDecay:
+      return update_flagged<F, R, kWeightDecay>(x, g, states, n, constants);
+    default:
+      return update_flagged<F, R, kMaximize | kWeightDecay>(x, g, states, n, constants);
   }
 }
 

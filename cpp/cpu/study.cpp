@@ -27,7 +27,7 @@ Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
     : setup_(std::move(setup)),
       arrays_(std::move(arrays)),
       layout_(setup_.landscape ? choose_layout(*setup_.landscape, setup_.runs, noisy(setup_))
-                                : cheaper_layout<R>(setup_.runs, setup_.dim, noisy(setup_))),
+                               : cheaper_layout<R>(setup_.runs, setup_.dim, noisy(setup_))),
       width_(layout_ == Layout::runs ? kLanes<R> : 1),
       groups_((setup_.runs + width_ - 1) / width_),
       packs_(packs_of(setup_.dim, layout_, kLanes<R>)),
@@ -108,8 +108,10 @@ void Study<R>::settle(int threads) {
     Workspace w(packs_, setup_.batch_size);
     for (i64 group = begin; group < end; ++group) {
       w.cursor = 0;
-      if (group_active(group)) begin_group(group, now_, w);
-      else record_rest(group, now_, setup_.last_step, w);
+      if (group_active(group))
+        begin_group(group, now_, w);
+      else
+        record_rest(group, now_, setup_.last_step, w);
     }
   });
 }
@@ -122,8 +124,10 @@ bool Study<R>::begin(const R* value, const R* grad) {
   bool perturbed = false;
   for (i64 group = 0; group < groups_; ++group) {
     w.cursor = 0;
-    if (group_active(group)) begin_group(group, now_, w);
-    else record_rest(group, now_, now_, w);
+    if (group_active(group))
+      begin_group(group, now_, w);
+    else
+      record_rest(group, now_, now_, w);
     perturbed |= w.perturbed;
   }
   return perturbed;
@@ -213,8 +217,10 @@ template <class Visit>
 void Study<R>::draw_normals(i64 group, u32 stream, i64 t, Visit visit) const {
   const DrawAddress at{setup_.seed, stream, static_cast<u64>(t)};
   const u32 run = static_cast<u32>(setup_.first_run + group * width_);
-  if (layout_ == Layout::runs) draw_runs<R, Normal>(setup_.dim, run, at, visit);
-  else draw_elements<R, Normal>(setup_.dim, run, at, visit);
+  if (layout_ == Layout::runs)
+    draw_runs<R, Normal>(setup_.dim, run, at, visit);
+  else
+    draw_elements<R, Normal>(setup_.dim, run, at, visit);
 }
 
 template <class R>
@@ -229,8 +235,10 @@ void Study<R>::constants(i64 group, i64 t, double factor, P* out) const {
     p[0] *= factor;
     setup_.rule->prepare(p, setup_.rule_step + (t - setup_.first_step), c);
     for (std::size_t k = 0; k < count; ++k) {
-      if (distinct == 1) out[k] = splat(static_cast<R>(c[k]));
-      else out[k][lane] = static_cast<R>(c[k]);
+      if (distinct == 1)
+        out[k] = splat(static_cast<R>(c[k]));
+      else
+        out[k][lane] = static_cast<R>(c[k]);
     }
   }
 }
@@ -275,12 +283,15 @@ void Study<R>::measure_norm(i64 group, Workspace& w) const {
   w.has_full = true;
   const P* g = w.g_is_full ? w.g.get() : w.full.get();
   const auto square = [g](i64 p) { return g[p] * g[p]; };
-  if (layout_ == Layout::runs) sum_terms<R, true>(w.norm, setup_.dim, square);
-  else sum_terms<R, false>(w.norm, setup_.dim, square);
+  if (layout_ == Layout::runs)
+    sum_terms<R, true>(w.norm, setup_.dim, square);
+  else
+    sum_terms<R, false>(w.norm, setup_.dim, square);
   for (int lane = 0; lane < width_; ++lane) w.norm[lane] = sqrt<R>(w.norm[lane]);
 }
 
-/// A rule's quantity per lane, to be compared with its threshold. Box: the largest excess over a bound; nonfinite: 0 or NaN.
+/// A rule's quantity per lane, to be compared with its threshold. Box: the largest excess over a bound; nonfinite: 0 or
+/// NaN.
 template <class R>
 void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R* out) const {
   using Kind = typename StopRule<R>::Kind;
@@ -305,8 +316,10 @@ void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R*
       const P d = x[p] - bound(rule.low, p);
       return bound(rule.high, p) * (d * d);
     };
-    if (runs) sum_terms<R, true>(out, setup_.dim, term);
-    else sum_terms<R, false>(out, setup_.dim, term);
+    if (runs)
+      sum_terms<R, true>(out, setup_.dim, term);
+    else
+      sum_terms<R, false>(out, setup_.dim, term);
     for (int lane = 0; lane < lanes; ++lane) out[lane] = sqrt<R>(out[lane]);
     return;
   }
@@ -323,8 +336,10 @@ void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R*
   }
   alignas(kRegister) R lane_worst[kLanes<R>];
   optlab::store(lane_worst, worst);
-  if (runs) std::copy(lane_worst, lane_worst + lanes, out);
-  else if (rule.kind == Kind::box) *out = *std::max_element(lane_worst, lane_worst + kLanes<R>);
+  if (runs)
+    std::copy(lane_worst, lane_worst + lanes, out);
+  else if (rule.kind == Kind::box)
+    *out = *std::max_element(lane_worst, lane_worst + kLanes<R>);
   else {
     *out = R(0);
     for (R v : lane_worst) *out += v;
@@ -340,7 +355,9 @@ void Study<R>::check_stops(i64 group, i64 t, Workspace& w) {
     for (int lane = 0; lane < lanes_of(group); ++lane) {
       if (!active_[static_cast<std::size_t>(run_of(group, lane))]) continue;
       const R q = measured[lane];
-      const bool stop = rule.kind == StopRule<R>::Kind::nonfinite ? q != q : rule.below ? q <= rule.threshold : q >= rule.threshold;
+      const bool stop = rule.kind == StopRule<R>::Kind::nonfinite ? q != q
+                        : rule.below                              ? q <= rule.threshold
+                                                                  : q >= rule.threshold;
       if (stop) stop_run(group, lane, t, static_cast<i64>(k) + 1, w);
     }
   }
@@ -382,8 +399,10 @@ void Study<R>::record(i64 group, i64 row, Workspace& w) {
     arrays_.record_norm[at] = active_[r] ? w.norm[lane] : stop_norm_[r];
     if (!arrays_.record_x) continue;
     R* to = arrays_.record_x + at * setup_.dim;
-    if (active_[r]) store(point(group), lane, to);
-    else std::copy_n(arrays_.last + run * setup_.dim, setup_.dim, to);
+    if (active_[r])
+      store(point(group), lane, to);
+    else
+      std::copy_n(arrays_.last + run * setup_.dim, setup_.dim, to);
   }
 }
 

@@ -1,5 +1,5 @@
-// The path loop: many runs of one optimizer on one landscape, in lockstep groups of as many runs as a register has lanes
-// (or one run at a time with its elements in the lanes). At step t a group
+// The path loop: many runs of one optimizer on one landscape, in lockstep groups of as many runs as a register has
+// lanes (or one run at a time with its elements in the lanes). At step t a group
 //   begins: takes the gradient at x_t, tests the stopping rules, records, perturbs;
 //   ends:   adds gradient noise, applies the rule, adds noise.
 // A run that has stopped is copied out at once; its lane runs on unseen, so that no mask stands in the hot loop.
@@ -32,10 +32,10 @@ struct Perturbation {
 /// Arrays owned by the caller. Rows of runs; the records may be null.
 template <class R>
 struct StudyArrays {
-  R* last;                         // (runs, dim)
-  std::vector<R*> states;          // each (runs, dim)
-  i64* stop_step;                  // (runs,), -1 while running
-  i64* stop_reason;                // (runs,), 0, 1 + index of the rule, or kNoDecrease
+  R* last;                 // (runs, dim)
+  std::vector<R*> states;  // each (runs, dim)
+  i64* stop_step;          // (runs,), -1 while running
+  i64* stop_reason;        // (runs,), 0, 1 + index of the rule, or kNoDecrease
   R *record_x, *record_value, *record_norm;
   R *perturbed_x, *perturbed_value, *perturbed_norm;  // where the last perturbation began, its value and gradient norm
   i64* perturbed_step;
@@ -67,8 +67,8 @@ class Study {
   void advance(i64 steps, const double* factors, int threads);
   /// Tests, and records, x at last_step.
   void settle(int threads);
-  /// One step in two halves with values (or null) and gradients from outside, rows of runs. begin() says whether a run was
-  /// perturbed, and so wants a new gradient in end().
+  /// One step in two halves with values (or null) and gradients from outside, rows of runs. begin() says whether a run
+  /// was perturbed, and so wants a new gradient in end().
   bool begin(const R* value, const R* grad);
   void end(const R* grad, double factor);
   /// Copies every run's current point and state to the caller's arrays.

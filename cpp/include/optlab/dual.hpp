@@ -1,4 +1,5 @@
-// A dual number v + d e with e^2 = 0: a gradient written once for a generic number gives the exact Hessian-vector product.
+// A dual number v + d e with e^2 = 0: a gradient written once for a generic number gives the exact Hessian-vector
+// product.
 #pragma once
 #include "special.hpp"
 

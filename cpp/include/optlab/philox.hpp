@@ -5,8 +5,8 @@
 
 namespace optlab {
 
-/// Operations on 32-bit words kept in 64-bit places. Only the low half of a place counts; the high half may hold anything,
-/// which lets a round use the full product as its low word and saves every mask.
+/// Operations on 32-bit words kept in 64-bit places. Only the low half of a place counts; the high half may hold
+/// anything, which lets a round use the full product as its low word and saves every mask.
 template <class W>
 struct Wide;
 

@@ -1,5 +1,6 @@
 // What host and device share: integer names, the function qualifier, and the primitive operations of a number type.
-// No standard header is included here or in any header of this folder: the run-time compiler of the GPU cannot open them.
+// No standard header is included here or in any header of this folder: the run-time compiler of the GPU cannot open
+// them.
 #pragma once
 
 #if defined(__CUDACC__)

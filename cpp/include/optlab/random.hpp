@@ -12,8 +12,12 @@ namespace optlab {
 inline constexpr u64 kMaxStep = 1ull << 48;
 
 /// The third and fourth counter word.
-OPTLAB_HD u32 step_low(u64 step) { return static_cast<u32>(step); }
-OPTLAB_HD u32 step_high(u64 step, u32 stream) { return (static_cast<u32>(step >> 32) & 0xffffu) | (stream << 16); }
+OPTLAB_HD u32 step_low(u64 step) {
+  return static_cast<u32>(step);
+}
+OPTLAB_HD u32 step_high(u64 step, u32 stream) {
+  return (static_cast<u32>(step >> 32) & 0xffffu) | (stream << 16);
+}
 
 /// The random words of one block for a scalar type; packs have their own (cpu/pack.hpp).
 template <class T>
@@ -34,8 +38,10 @@ struct Uniform {
   static OPTLAB_HD void apply(T* out, const Bits<T>* words) {
     using C = ConstantsOf<T>;
     for (int i = 0; i < Number<T>::words; ++i) {
-      if constexpr (sizeof(Real<T>) == 4) out[i] = Number<T>::from_signed(words[i] >> 8) * 5.9604644775390625e-08f;
-      else out[i] = Number<T>::from_bits((words[i] >> 12) | C::one) - 1.0;
+      if constexpr (sizeof(Real<T>) == 4)
+        out[i] = Number<T>::from_signed(words[i] >> 8) * 5.9604644775390625e-08f;
+      else
+        out[i] = Number<T>::from_bits((words[i] >> 12) | C::one) - 1.0;
     }
   }
 };
@@ -47,14 +53,18 @@ struct Normal {
   template <class T>
   static OPTLAB_HD T log_uniform(Bits<T> word) {
     using C = ConstantsOf<T>;
-    if constexpr (sizeof(Real<T>) == 4) return log_positive(Number<T>::from_signed(word >> 1) + 0.5f, 31);
-    else return log_positive(Number<T>::from_bits((word >> 12) | C::one) - (1.0 - 1.1102230246251565e-16));
+    if constexpr (sizeof(Real<T>) == 4)
+      return log_positive(Number<T>::from_signed(word >> 1) + 0.5f, 31);
+    else
+      return log_positive(Number<T>::from_bits((word >> 12) | C::one) - (1.0 - 1.1102230246251565e-16));
   }
   template <class T>
   static OPTLAB_HD T eighth_turn(Bits<T> word) {  // the angle inside its quadrant, in [-pi/4, pi/4]
     using C = ConstantsOf<T>;
-    if constexpr (sizeof(Real<T>) == 4) return Number<T>::from_signed(word << 2) * static_cast<float>(kPi / 4 / 2147483648.0);
-    else return (Number<T>::from_bits(((word << 2) >> 12) | C::one) - 1.5) * (kPi / 2);
+    if constexpr (sizeof(Real<T>) == 4)
+      return Number<T>::from_signed(word << 2) * static_cast<float>(kPi / 4 / 2147483648.0);
+    else
+      return (Number<T>::from_bits(((word << 2) >> 12) | C::one) - 1.5) * (kPi / 2);
   }
   template <class T>
   static OPTLAB_HD void apply(T* out, const Bits<T>* words) {
@@ -73,6 +83,8 @@ struct Normal {
 enum Stream : u32 { kNoise = 0, kPerturbation = 1, kGradientNoise = 2, kBatch = 3, kInit = 4, kData = 5 };
 
 /// A whole number in [0, high) from a random word (its bias, below high / 2^32, is far beyond what a study can see).
-OPTLAB_HD u32 below(u32 word, u32 high) { return static_cast<u32>((static_cast<u64>(word) * high) >> 32); }
+OPTLAB_HD u32 below(u32 word, u32 high) {
+  return static_cast<u32>((static_cast<u64>(word) * high) >> 32);
+}
 
 }  // namespace optlab

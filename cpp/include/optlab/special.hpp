@@ -1,7 +1,7 @@
 // Our own log, exp, sine and cosine. They are polynomials evaluated in one fixed order without contraction, so the bits
-// are the same at every SIMD width, on every instruction set and on the GPU, which no system's mathematics library promises.
-// The coefficients are weighted least-squares fits at Chebyshev nodes, made with 60 digits.
-// Error bounds (in ulp of the result; tests/test_special.py measures them against 50 digits):
+// are the same at every SIMD width, on every instruction set and on the GPU, which no system's mathematics library
+// promises. The coefficients are weighted least-squares fits at Chebyshev nodes, made with 60 digits. Error bounds (in
+// ulp of the result; tests/test_special.py measures them against 50 digits):
 //   log      float 1.0, double 1.0      exp   float 1.0, double 1.0, subnormal results 1.5
 //   sin, cos float and double 1.0 where |result| >= 1e-3, absolute error 1e-3 ulp(1) below, for |x| up to
 //            kSinLimit (12867 in float, 1.6e6 in double); beyond it the argument has no digits left for us: NaN
@@ -49,7 +49,6 @@ OPTLAB_HD T horner(T x, R c, Rest... rest) {
   return horner(x, rest...) * x + c;
 }
 
-
 template <class T>
 OPTLAB_HD T log_core_float(T f, T e) {
   using C = ConstantsOf<T>;
@@ -79,8 +78,10 @@ OPTLAB_HD T log_positive(T x, int halvings = 0) {
   // conversion instruction, which AVX2 lacks for 64-bit integers.
   const T e = Number<T>::from_bits((shifted >> C::mantissa) | Number<T>::bits(Number<T>::splat(C::two_mantissa))) -
               (C::two_mantissa + static_cast<Real<T>>(C::bias + halvings));
-  if constexpr (sizeof(Real<T>) == 4) return log_core_float<T>(m - 1.0f, e);
-  else return log_core_double<T>(m - 1.0, e);
+  if constexpr (sizeof(Real<T>) == 4)
+    return log_core_float<T>(m - 1.0f, e);
+  else
+    return log_core_double<T>(m - 1.0, e);
 }
 
 /// Natural logarithm: -inf at 0, NaN below, subnormals included.

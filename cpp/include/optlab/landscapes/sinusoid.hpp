@@ -1,4 +1,5 @@
-// sum_{i=1,2} a_i sin(b_i x + c_i y) + d_i cos(e_i x + f_i y); the coefficients are (a, b, c, d, e, f) for i = 1, then 2
+// sum_{i=1,2} a_i sin(b_i x + c_i y) + d_i cos(e_i x + f_i y); the coefficients are (a, b, c, d, e, f) for i = 1, then
+// 2
 #pragma once
 #include "../special.hpp"
 

@@ -1,6 +1,6 @@
-// The one summation tree. Terms are dealt to 16 strips; after 256 terms the strips are folded pairwise and the result is
-// added to the total with the rounding error carried along (Knuth's two-sum). The order depends on the number of terms alone,
-// never on the SIMD width or the layout, and the error stays near 20 ulp for any length.
+// The one summation tree. Terms are dealt to 16 strips; after 256 terms the strips are folded pairwise and the result
+// is added to the total with the rounding error carried along (Knuth's two-sum). The order depends on the number of
+// terms alone, never on the SIMD width or the layout, and the error stays near 20 ulp for any length.
 #pragma once
 #include "../portable.hpp"
 

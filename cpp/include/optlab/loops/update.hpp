@@ -1,4 +1,5 @@
-// The only element loop of an update rule. T is a scalar on the device and a pack on the host; the caller loads and stores.
+// The only element loop of an update rule. T is a scalar on the device and a pack on the host; the caller loads and
+// stores.
 #pragma once
 #include "../portable.hpp"
 

@@ -1,0 +1,401 @@
+"""Every public landscape against its formula, its finite differences and its declared truth; one table drives all."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from reference import landscapes as twins
+from reference.compare import assert_same_bits, assert_within, eps
+from reference.landscapes import MAJORANT, PLAIN
+
+import optlab as ol
+
+DTYPES = (np.float32, np.float64)
+SIZES = (1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 70, 1000)
+MANY = 64  # runs: whole packs for every register, so that lanes are runs; a single run has its elements in the lanes
+TABLE = np.random.default_rng(7).normal(size=(2, 6))
+
+
+def orthogonal(dim: int) -> np.ndarray:
+    """A seeded orthogonal matrix, not from the library."""
+    return np.linalg.qr(np.random.default_rng(dim).normal(size=(dim, dim)))[0]
+
+
+def samples(dim: int, rows: int = 30) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(dim)
+    return rng.normal(size=(rows, dim)), rng.normal(size=rows)
+
+
+def spectrum(dim: int) -> np.ndarray:
+    return np.linspace(-1.0, 3.0, dim)
+
+
+# Roundings on the longest path: 21 of the summation tree (16 in a strip, 4 to fold, 1 in the total), up to 10 of a term, up
+# to 4 of a special function and of rounded coefficients. The float64 twin makes as many. One rounding is eps/2.
+ROUNDINGS = 35
+LONGER = 600  # two products by Q (2 dim + 2, up to dim 64) and one more by the Hessian; or sums over 30 rows in order
+
+
+@dataclass(frozen=True)
+class Case:
+    """A landscape by dimension, the twin with the same parameters, and the dimensions it comes in."""
+
+    make: Callable[[int], Any]
+    twin: Callable[[int], twins.Formula]
+    sizes: tuple[int, ...]
+    roundings: int = ROUNDINGS
+
+
+UP_TO_64 = tuple(size for size in SIZES if size <= 64)
+CASES: dict[str, Case] = {
+    "quadratic": Case(lambda n: ol.landscapes.Quadratic(spectrum(n)), lambda n: twins.quadratic(spectrum(n)), SIZES),
+    "quadratic_rotated": Case(
+        lambda n: ol.landscapes.Quadratic(spectrum(n), rotation=orthogonal(n)),
+        lambda n: twins.rotated(twins.quadratic(spectrum(n)), orthogonal(n)),
+        UP_TO_64,
+        LONGER,
+    ),
+    "hyperbolic_paraboloid": Case(
+        lambda _: ol.landscapes.HyperbolicParaboloid(), lambda _: twins.quadratic(np.array([2.0, -2.0])), (2,)
+    ),
+    "saddle": Case(
+        lambda n: ol.landscapes.StrictSaddle(n), lambda n: twins.strict_saddle(n, 1, 1.0, (0.5, 2.0), True), SIZES
+    ),
+    "saddle_pure": Case(
+        lambda n: ol.landscapes.StrictSaddle(n, negative=n, curvature=0.3, bounded=False),
+        lambda n: twins.strict_saddle(n, n, 0.3, (0.5, 2.0), False),
+        SIZES,
+    ),
+    "saddle_rotated": Case(
+        lambda n: ol.landscapes.StrictSaddle(n, 2, 0.7, (0.1, 1.0), rotation=orthogonal(n)),
+        lambda n: twins.rotated(twins.strict_saddle(n, 2, 0.7, (0.1, 1.0), True), orthogonal(n)),
+        UP_TO_64[1:],
+        LONGER,
+    ),
+    "cosine": Case(lambda n: ol.landscapes.Cosine(0.4, n), lambda n: twins.cosine(0.4), SIZES),
+    "cosine_backwards": Case(lambda n: ol.landscapes.Cosine(-0.7, n), lambda n: twins.cosine(-0.7), (1, 17)),
+    "rastrigin": Case(lambda n: ol.landscapes.Rastrigin(n, 3.0), lambda n: twins.rastrigin(3.0), SIZES),
+    "long_valley": Case(lambda n: ol.landscapes.LongValley(n, 50.0), lambda n: twins.long_valley(50.0), SIZES[1:]),
+    "rosenbrock": Case(lambda n: ol.landscapes.Rosenbrock(n), lambda n: twins.rosenbrock(), SIZES[1:]),
+    "beale": Case(lambda _: ol.landscapes.Beale(), lambda _: twins.beale(), (2,)),
+    "sinusoid": Case(lambda _: ol.landscapes.Sinusoid(TABLE), lambda _: twins.sinusoid(TABLE), (2,)),
+    "least_squares": Case(
+        lambda n: ol.landscapes.LeastSquares(*samples(n)), lambda n: twins.least_squares(*samples(n)), SIZES, LONGER
+    ),
+}
+EVERY = [(name, dim) for name, case in CASES.items() for dim in case.sizes]
+SMALL = [(name, dim) for name, dim in EVERY if dim <= 17]
+
+
+def points(f: Any, runs: int, dtype: Any, seed: int = 0) -> np.ndarray:
+    """Seeded points of the customary box."""
+    u = np.random.default_rng(seed).random((runs, f.dim))
+    return (f.bounds[0] + u * (f.bounds[1] - f.bounds[0])).astype(dtype)
+
+
+def directions(f: Any, runs: int, dtype: Any) -> np.ndarray:
+    return np.random.default_rng(5).normal(size=(runs, f.dim)).astype(dtype)
+
+
+def test_the_table_names_every_public_landscape() -> None:
+    made = {type(case.make(case.sizes[-1])).__name__ for case in CASES.values()}
+    assert made | {"Custom"} == set(ol.landscapes.__all__)
+
+
+# ---------------------------------------------------------------- against the formula
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "dim"), EVERY)
+def test_matches_the_formula(name: str, dim: int, dtype: Any) -> None:
+    case = CASES[name]
+    f, twin, few = case.make(dim), case.twin(dim), 3
+    x, v = points(f, MANY, dtype), directions(f, MANY, dtype)
+    value, grad = f.value_and_grad(x)
+    product = f.hvp(x, v)
+    assert {value.dtype, grad.dtype, product.dtype} == {np.dtype(dtype)}
+    for row in range(few):
+        point, along = x[row].astype(np.float64), v[row].astype(np.float64)
+        exact, major = twin(point, PLAIN), twin(np.abs(point), MAJORANT)
+        k = case.roundings * eps(dtype)
+        assert_within(value[row], exact[0], k * major[0])
+        assert_within(grad[row], exact[1], k * major[1])
+        assert_within(product[row], exact[2] @ along, k * major[2] @ np.abs(along))
+
+
+@pytest.mark.parametrize(("name", "dim"), SMALL)
+def test_the_twins_gradient_is_the_complex_step_of_its_value(name: str, dim: int) -> None:
+    twin, f = CASES[name].twin(dim), CASES[name].make(dim)
+    x, step = points(f, 1, np.float64)[0], 1e-30
+    slopes = [twin(x + 1j * step * axis, PLAIN)[0].imag / step for axis in np.eye(dim)]
+    # no difference is taken, so only roundings remain; the truncation is of the order step**2
+    assert_within(slopes, twin(x, PLAIN)[1], CASES[name].roundings * eps(np.float64) * twin(np.abs(x), MAJORANT)[1])
+
+
+def central(function: Callable[[np.ndarray], Any], x: np.ndarray, h: float) -> np.ndarray:
+    """Central differences along every axis, the axes first."""
+    return np.array([(function(x + h * axis) - function(x - h * axis)) / (2 * h) for axis in np.eye(x.size)])
+
+
+@pytest.mark.parametrize(("name", "dim"), SMALL)
+def test_derivatives_are_finite_differences(name: str, dim: int) -> None:
+    case = CASES[name]
+    f, twin = case.make(dim), case.twin(dim)
+    x, h = points(f, 1, np.float64)[0], 1e-4
+    major = twin(np.abs(x) + h, MAJORANT)
+    for function, derivative, size in ((f.value, f.grad(x), major[0]), (f.grad, f.hessian(x), major[1])):
+        coarse, fine = central(function, x, h), central(function, x, h / 2)
+        # of the two the finer is off by a third of their difference to leading order; roundings of f are divided by h/2
+        truncation = 0.5 * np.abs(coarse - fine)
+        rounding = 2 * case.roundings * eps(np.float64) * size / (h / 2)
+        assert_within(fine, derivative, truncation + rounding)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "dim"), SMALL)
+def test_hessian_is_symmetric_and_holds_the_products(name: str, dim: int, dtype: Any) -> None:
+    f, case = CASES[name].make(dim), CASES[name]
+    x = points(f, 1, dtype)[0]
+    hessian = f.hessian(x)
+    assert hessian.dtype == dtype and (hessian == hessian.T).all()
+    exact, major = case.twin(dim)(x.astype(np.float64), PLAIN)[2], case.twin(dim)(np.abs(x).astype(np.float64), MAJORANT)[2]
+    assert_within(hessian, exact, case.roundings * eps(dtype) * major)
+
+
+# ---------------------------------------------------------------- the declared truth
+
+
+@pytest.mark.parametrize(("name", "dim"), SMALL)
+def test_declared_minima(name: str, dim: int) -> None:
+    case = CASES[name]
+    f, twin = case.make(dim), case.twin(dim)
+    if f.minima is None:
+        assert name not in ("saddle", "rastrigin", "long_valley", "rosenbrock", "beale", "least_squares")
+        return
+    for x in f.minima:
+        value, grad, hessian = twin(np.abs(x), MAJORANT)
+        # a minimum is stated to eps: its coordinates' rounding moves the gradient by the Hessian's size
+        slack = case.roundings * eps(np.float64)
+        assert_within(f.grad(x), 0 * x, slack * (grad + hessian @ np.abs(x)))
+        assert_within(f.value(x), f.minimum, slack * value)
+        assert np.linalg.eigvalsh(f.hessian(x)).min() >= -slack * np.linalg.norm(hessian)
+
+
+@pytest.mark.parametrize(("name", "dim"), SMALL)
+def test_declared_saddles(name: str, dim: int) -> None:
+    f = CASES[name].make(dim)
+    if f.saddles is None:
+        assert not name.startswith(("saddle", "hyperbolic", "beale"))
+        return
+    for x in f.saddles:
+        assert_same_bits(np.abs(f.grad(x)), np.zeros(dim))  # all stated saddles are exact
+        assert np.linalg.eigvalsh(f.hessian(x)).min() < -0.1
+
+
+def test_no_point_lies_below_the_declared_minimum() -> None:
+    for case in CASES.values():
+        f = case.make(case.sizes[-1])
+        if f.minimum is not None:
+            assert f.value(points(f, 500, np.float64)).min() >= f.minimum
+
+
+def test_customary_starts_and_bounds_are_points() -> None:
+    for name, dim in EVERY:
+        f = CASES[name].make(dim)
+        assert f.start.shape == (dim,) and f.bounds.shape == (2, dim) and (f.bounds[0] < f.bounds[1]).all()
+        assert np.isfinite(f.value(f.start))
+
+
+def test_strict_saddle_lists_all_corners() -> None:
+    f = ol.landscapes.StrictSaddle(5, negative=3, curvature=0.25)
+    assert f.minima.shape == (8, 5) and len({tuple(row) for row in f.minima}) == 8
+    assert (np.abs(f.minima[:, :3]) == 0.5).all() and (f.minima[:, 3:] == 0).all()
+    assert f.minimum == -3 / 64 and ol.landscapes.StrictSaddle(20, negative=13).minima is None
+    assert ol.landscapes.StrictSaddle(5, bounded=False).minimum is None
+
+
+def test_cosine_knows_its_stationary_points() -> None:
+    f = ol.landscapes.Cosine(0.15 * np.pi)
+    roots = f.stationary(-40.0, 40.0)
+    grid = np.linspace(-40, 40, 100_001)[:, None]
+    changes = np.count_nonzero(np.diff(np.sign(f.grad(grid)[:, 0])))
+    assert len(roots) == changes and (np.diff(roots) > 0).all()
+    # a root's last bit moves the slope by |f''| ulp(x); |f''| <= 2 c + c² |x| < 11, plus the gradient's own roundings
+    for root in roots:
+        assert abs(f.grad(np.array([root]))[0]) <= (11 + ROUNDINGS) * eps(np.float64) * 40
+    assert len(ol.landscapes.Cosine(-0.15 * np.pi).stationary(-40.0, 40.0)) == len(roots)
+
+
+def test_sinusoids_are_drawn_and_bounded() -> None:
+    f = ol.landscapes.Sinusoid.draw(3)
+    assert_same_bits(f.table, ol.landscapes.Sinusoid.draw(3).table)
+    assert not np.array_equal(f.table, ol.landscapes.Sinusoid.draw(4).table)
+    tables = np.array([ol.landscapes.Sinusoid.draw(seed).table for seed in range(300)])
+    amplitudes, frequencies = tables[:, :, [0, 3]], tables[:, :, [1, 2, 4, 5]]
+    assert 0.5 <= amplitudes.min() < 0.51 and 1.49 < amplitudes.max() < 1.5
+    assert -2 <= frequencies.min() < -1.99 and 1.99 < frequencies.max() < 2
+    norms = np.linalg.norm(f.grad(points(f, 5000, np.float64)), axis=1)
+    assert norms.max() <= f.gradient_bound()
+
+
+def test_rotations_of_a_seed_are_orthogonal() -> None:
+    plain, turned = ol.landscapes.StrictSaddle(17), ol.landscapes.StrictSaddle(17, rotation=4)
+    q = turned.rotation
+    # entries of Q Q^T are sums of 17 products of rows orthogonalized twice
+    assert_within(q @ q.T, np.eye(17), 2 * 17 * eps(np.float64))
+    assert_same_bits(q, ol.landscapes.Quadratic(np.ones(17), rotation=4).rotation)
+    assert not np.array_equal(q, ol.landscapes.StrictSaddle(17, rotation=5).rotation)
+    x = points(plain, 9, np.float64)
+    # x is of size 2 in every coordinate; 2 products by Q each sum 17 terms
+    assert_within(turned.value(x @ q.T), plain.value(x), 4 * 17 * eps(np.float64) * plain.value(np.abs(x) + 2))
+
+
+def test_random_rotations_are_uniform_over_the_group() -> None:
+    corners = np.array([ol.landscapes.Quadratic(np.ones(3), rotation=seed).rotation for seed in range(2000)])
+    # entries of a Haar matrix have mean 0 and variance 1/dim; five standard deviations of the mean and of the mean square
+    assert np.abs(corners.mean(0)).max() < 5 / np.sqrt(3 * 2000)
+    assert np.abs((corners**2).mean(0) - 1 / 3).max() < 5 * np.sqrt(4 / 45 / 2000)
+    assert 0.4 < (np.linalg.det(corners) > 0).mean() < 0.6
+
+
+# ---------------------------------------------------------------- the same bits in both layouts
+
+
+def _everything(f: Any, x: np.ndarray) -> tuple[np.ndarray, ...]:
+    return (*f.value_and_grad(x), f.hvp(x, directions(f, MANY, x.dtype)[: len(x)]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "dim"), [*EVERY, ("saddle", 255), ("rastrigin", 256), ("long_valley", 257), ("cosine", 4099)])
+def test_one_run_alone_gives_the_bits_of_many(name: str, dim: int, dtype: Any) -> None:
+    f = CASES[name].make(dim)
+    x, v = points(f, MANY, dtype), directions(f, MANY, dtype)
+    many = (*f.value_and_grad(x), f.hvp(x, v))
+    for run in (0, 1, MANY - 1):
+        for one, all_runs in zip((*f.value_and_grad(x[run]), f.hvp(x[run], v[run])), many, strict=True):
+            assert_same_bits(one, all_runs[run])
+    for part, all_runs in zip(_everything(f, x[:3]), many, strict=True):
+        assert_same_bits(part, all_runs[:3])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ("saddle", "quadratic_rotated", "rastrigin", "rosenbrock", "least_squares"))
+def test_threads_change_nothing(name: str, dtype: Any) -> None:
+    f = CASES[name].make(64)
+    x = points(f, 331, dtype)  # more than the 2**13 elements from which threads share the work
+    results = []
+    for count in (1, 2, 5):
+        with ol.threads(count):
+            results.append((*f.value_and_grad(x), f.hvp(x, x[::-1].copy())))
+    for result in results[1:]:
+        for array, expected in zip(result, results[0], strict=True):
+            assert_same_bits(array, expected)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_value_alone_grad_alone_and_out_are_the_same(name: str) -> None:
+    f = CASES[name].make(CASES[name].sizes[-1])
+    x = points(f, 5, np.float32)
+    value, grad = f.value_and_grad(x)
+    assert_same_bits(f.value(x), value)
+    assert_same_bits(f.grad(x), grad)
+    out = np.full_like(x, np.nan)
+    assert f.grad(x, out=out) is out
+    assert_same_bits(out, grad)
+
+
+def test_inputs_may_be_read_only_and_start_anywhere() -> None:
+    f = CASES["rastrigin"].make(33)
+    x = points(f, 4, np.float32)
+    for offset in (0, 1, 3):
+        shifted = np.zeros(x.size + offset, np.float32)[offset:].reshape(x.shape)
+        shifted[:] = x
+        shifted.flags.writeable = False
+        assert_same_bits(f.grad(shifted), f.grad(x))
+
+
+def test_values_far_out_are_inf_or_nan_and_never_an_error() -> None:
+    for name, case in CASES.items():
+        f = case.make(case.sizes[0])
+        for number in (np.inf, np.nan, 1e300):
+            assert f.value(np.full((3, f.dim), number)).shape == (3,), name
+
+
+def test_an_infinite_value_keeps_its_sign() -> None:
+    assert ol.landscapes.Quadratic([1.0, 1.0]).value(np.array([1e200, 1.0])) == np.inf
+    assert ol.landscapes.Quadratic([-1.0, 1.0]).value(np.array([1e200, 1.0])) == -np.inf
+
+
+# ---------------------------------------------------------------- pickling, Custom, batches
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_landscapes_pickle(name: str) -> None:
+    f = CASES[name].make(CASES[name].sizes[-1])
+    x = points(f, 4, np.float64)
+    again = pickle.loads(pickle.dumps(f))
+    f.value(x)
+    for g in (again, pickle.loads(pickle.dumps(f))):  # before it was built, and after
+        assert_same_bits(g.grad(x), f.grad(x))
+        assert g.n_samples == f.n_samples and g.minimum == f.minimum
+
+
+def rastrigin_value(x: np.ndarray) -> np.ndarray:
+    return (x**2 + 10 * (1 - np.cos(2 * np.pi * x))).sum(1)
+
+
+def rastrigin_grad(x: np.ndarray) -> np.ndarray:
+    return 2 * x + 20 * np.pi * np.sin(2 * np.pi * x)
+
+
+def test_custom_agrees_with_compiled() -> None:
+    f, custom = ol.landscapes.Rastrigin(7), ol.landscapes.Custom(7, rastrigin_value, rastrigin_grad, minima=np.zeros((1, 7)))
+    x, v = points(f, 9, np.float64), directions(f, 9, np.float64)
+    slack = 2 * ROUNDINGS * eps(np.float64) * 20 * np.pi * 33  # roundings of sin(2πx), whose angle is up to 32
+    assert_within(custom.value(x), f.value(x), 7 * slack)
+    assert_within(custom.grad(x), f.grad(x), slack)
+    assert_same_bits(custom.minima, f.minima)
+    one = custom.value_and_grad(x[0])
+    assert np.ndim(one[0]) == 0 and one[1].shape == (7,)
+    # central differences with h = eps^(1/3) (1 + |x|): h²/6 |g'''| of truncation along v/|v|, with |g'''| <= 20 π (2π)³
+    h = np.cbrt(eps(np.float64)) * (1 + np.linalg.norm(x, axis=1, keepdims=True))
+    size = np.linalg.norm(v, axis=1, keepdims=True)
+    bound = size * (h**2 / 6 * 20 * np.pi * (2 * np.pi) ** 3 + slack / h)
+    assert_within(custom.hvp(x, v), f.hvp(x, v), bound)
+    assert_within(custom.hvp(x, 0 * v), 0 * v, 0.0)
+    assert_same_bits(ol.landscapes.Custom(7, rastrigin_value, rastrigin_grad, f.hvp).hvp(x, v), f.hvp(x, v))
+
+
+def test_custom_pickles_and_freezes_to_itself() -> None:
+    custom = ol.landscapes.Custom(3, np.sum, rastrigin_grad)
+    assert custom.sample(0, 0) is custom and custom.n_samples is None
+    assert pickle.loads(pickle.dumps(custom)).dim == 3
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dim", (1, 7, 16, 33))
+def test_batches_are_sums_over_their_rows(dim: int, dtype: Any) -> None:
+    matrix, target = samples(dim)
+    f = ol.landscapes.LeastSquares(matrix, target)
+    x, v = points(f, 3, dtype), directions(f, 3, dtype)
+    for batch in ([4], [0, 29], [3, 3, 3], [*range(30)]):
+        index, part = np.array(batch), ol.landscapes.LeastSquares(matrix[batch], target[batch])
+        assert_same_bits(f.value(x, batch=index), part.value(x))
+        assert_same_bits(f.grad(x, batch=index), part.grad(x))
+        assert_same_bits(f.hvp(x, v, batch=index), part.hvp(x, v))
+    assert_same_bits(f.grad(x, batch=np.arange(30)), f.grad(x))
+    assert_same_bits(f.hessian(x[0], batch=np.array([4])), ol.landscapes.LeastSquares(matrix[[4]], target[[4]]).hessian(x[0]))
+
+
+def test_least_squares_freezes_the_batch_a_study_draws() -> None:
+    f = ol.landscapes.LeastSquares(*samples(7))
+    x = points(f, 5, np.float64)
+    drawn = f.batch_grad(x, 6, seed=3, step=11, first_run=2)
+    for run in range(5):
+        assert_same_bits(f.sample(3, 11, run + 2, batch_size=6).grad(x[run]), drawn[run])
+    assert f.n_samples == 30

@@ -1,0 +1,112 @@
+"""Hashes of everything that promises the same bits, for comparison over instruction sets, threads and processes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+import optlab as ol
+from optlab.kernels.select import cpu
+from reference.compare import digest
+
+DTYPES = (np.float32, np.float64)
+
+
+def landscapes() -> dict[str, Any]:
+    """One of each kind, in sizes that fill no register exactly."""
+    made = ol.landscapes
+    samples = np.random.default_rng(1).normal(size=(20, 7))
+    return {
+        "quadratic": made.Quadratic(np.linspace(-1, 2, 33)),
+        "rotated": made.Quadratic(np.linspace(0.1, 2, 19), rotation=3),
+        "strict_saddle": made.StrictSaddle(dim=17, negative=2, curvature=0.5),
+        "cosine": made.Cosine(dim=9),
+        "rastrigin": made.Rastrigin(dim=70),
+        "long_valley": made.LongValley(dim=8),
+        "rosenbrock": made.Rosenbrock(dim=15),
+        "beale": made.Beale(),
+        "sinusoid": made.Sinusoid.draw(5),
+        "least_squares": made.LeastSquares(samples, samples.sum(1) + 1),
+    }
+
+
+OPTIMIZERS = {
+    "gd": ol.SGD(lr=1e-3, weight_decay=1e-2),
+    "momentum": ol.SGD(lr=1e-3, momentum=0.9, dampening=0.1),
+    "nesterov": ol.SGD(lr=1e-3, momentum=0.9, nesterov=True),
+    "heavy_ball": ol.HeavyBall(lr=1e-3, momentum=0.5),
+}
+
+
+def points(f: Any, dtype: Any, runs: int) -> Any:
+    """Seeded points of the customary box."""
+    u = np.random.default_rng(2).random((runs, f.dim))
+    return (f.bounds[0] + u * (f.bounds[1] - f.bounds[0])).astype(dtype)
+
+
+def of_draws(dtype: Any) -> str:
+    """Every distribution, in one long row, many short ones and an odd address."""
+    draws = []
+    for draw in (ol.random.normal, ol.random.uniform, ol.random.ball):
+        for shape in ((1, 40_003), (1000, 41), (3, 5)):
+            draws.append(draw(shape, 2**63 + 5, stream=4, step=2**40 + 3, first_run=7, dtype=dtype))
+    return digest(*draws, ol.random.integers((9, 33), 1000, 3))
+
+
+def of_special(dtype: Any) -> str:
+    """The mathematical functions, hard cases among the arguments."""
+    rng = np.random.default_rng(4)
+    x = np.concatenate([rng.normal(scale=scale, size=2001) for scale in (1e-3, 1, 50, 5000)]).astype(dtype)
+    x = np.concatenate([x, np.array([0, -0.0, np.inf, -np.inf, np.nan, np.finfo(dtype).tiny / 8], dtype)])
+    out = [np.empty_like(x) for _ in cpu.special_functions]
+    for index, results in enumerate(out):
+        cpu.special(results, x, index, False)
+    return digest(*out)
+
+
+def of_landscape(f: Any, dtype: Any) -> str:
+    """Value, gradient and Hessian-vector product in both layouts."""
+    many = points(f, dtype, 65)
+    parts = [(rows, np.ones_like(rows)) for rows in (many, many[:1])]
+    return digest(*[array for x, v in parts for array in (*f.value_and_grad(x), f.hvp(x, v))])
+
+
+def of_study(f: Any, opt: ol.Optimizer, dtype: Any) -> str:
+    """A noisy study with everything that draws, many runs and then one."""
+    batch = 5 if f.n_samples else None
+    hashes = []
+    for runs in (67, 1):
+        path = ol.descend(f, opt, points(f, dtype, runs), 30, noise=1e-6, gradient_noise=1e-2, batch_size=batch, seed=11, record=7)
+        hashes += [digest(path.x, path.value, path.grad_norm, path.last)]
+    return " ".join(hashes)
+
+
+def of_perturbed(dtype: Any) -> str:
+    """Jumps from a saddle, with stopping rules."""
+    f, jumps = ol.landscapes.StrictSaddle(dim=6), ol.Perturbation(0.05, 1e-2, 20, 1e-3)
+    rules = [ol.stop.leaves_ball(0.9), ol.stop.nonfinite()]
+    path = ol.descend(f, ol.SGD(lr=0.1), np.zeros((130, 6), dtype), 200, perturbation=jumps, stop=rules)
+    return digest(path.last, path.stop_step, path.value, path.grad_norm)
+
+
+def all_hashes() -> dict[str, str]:
+    """Name -> hash."""
+    hashes = {"rotation": digest(ol.landscapes.StrictSaddle(dim=21, rotation=9).rotation)}
+    for dtype in DTYPES:
+        bits = np.dtype(dtype).name
+        hashes[f"random {bits}"] = of_draws(dtype)
+        hashes[f"special {bits}"] = of_special(dtype)
+        hashes[f"perturbed {bits}"] = of_perturbed(dtype)
+        for name, f in landscapes().items():
+            hashes[f"landscape {name} {bits}"] = of_landscape(f, dtype)
+            for rule, opt in OPTIMIZERS.items():
+                hashes[f"study {name} {rule} {bits}"] = of_study(f, opt, dtype)
+    return hashes
+
+
+def main() -> None:
+    """Prints them as JSON."""
+    with np.errstate(all="ignore"):
+        print(json.dumps(all_hashes()))

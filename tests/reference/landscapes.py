@@ -1,0 +1,186 @@
+"""The landscapes' formulas, from their docstrings, in float64.
+
+Each formula is written once over an arithmetic. ``PLAIN`` gives value, gradient and Hessian. ``MAJORANT``, applied to |x|,
+replaces every term by its magnitude and every minus by plus; a computation with k roundings on its longest path then
+errs by at most about k eps/2 times the majorant, however its terms cancel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """``minus`` is the sign of a subtraction; an angle's error passes to its sine undiminished, hence 1 + t."""
+
+    minus: float
+    cos: Callable[[Any], Any]
+    sin: Callable[[Any], Any]
+    size: Callable[[Any], Any]
+    turn: Callable[[Any], Any]
+
+
+def _nearest_turn(x: Array) -> Array:
+    """2 π x without whole turns, which are taken off exactly."""
+    return 2 * np.pi * (x - np.round(np.real(x)))
+
+
+PLAIN = Arithmetic(-1.0, np.cos, np.sin, lambda c: np.asarray(c, np.float64), _nearest_turn)
+MAJORANT = Arithmetic(1.0, lambda t: 1 + t, lambda t: 1 + t, np.abs, lambda x: np.full_like(x, np.pi))
+
+Result = tuple[Any, Array, Array]
+"""Value, gradient (dim,), Hessian (dim, dim)."""
+Formula = Callable[[Array, Arithmetic], Result]
+
+
+def separable(terms: Callable[[Array, Arithmetic], tuple[Array, Array, Array]]) -> Formula:
+    """From terms, slopes and bends of single coordinates."""
+
+    def formula(x: Array, a: Arithmetic) -> Result:
+        term, slope, bend = terms(x, a)
+        return np.sum(term), slope, np.diag(bend)
+
+    return formula
+
+
+def rotated(formula: Formula, q: Array) -> Formula:
+    """x -> formula(Q^T x)."""
+
+    def turned(x: Array, a: Arithmetic) -> Result:
+        value, grad, hessian = formula(a.size(q).T @ x, a)
+        return value, a.size(q) @ grad, a.size(q) @ hessian @ a.size(q).T
+
+    return turned
+
+
+def quadratic(spectrum: Array) -> Formula:
+    """½ Σ h x²."""
+
+    def terms(x: Array, a: Arithmetic) -> tuple[Array, Array, Array]:
+        h = a.size(spectrum)
+        return h * x**2 / 2, h * x, h + 0 * x
+
+    return separable(terms)
+
+
+def strict_saddle(dim: int, negative: int, gamma: float, positive: tuple[float, float], bounded: bool) -> Formula:
+    """Σ_{i<m} (−γ/2 y² + y⁴/4) + ½ Σ_{i≥m} λ z²."""
+    spaced = np.linspace(*positive, dim - negative)
+
+    def terms(x: Array, a: Arithmetic) -> tuple[Array, Array, Array]:
+        y, z, quartic = x[:negative], x[negative:], float(bounded)
+        down = (a.minus * gamma / 2 * y**2 + quartic * y**4 / 4, a.minus * gamma * y + quartic * y**3)
+        up = (spaced * z**2 / 2, spaced * z, spaced + 0 * z)
+        parts = zip((*down, a.minus * gamma + 3 * quartic * y**2), up, strict=True)
+        return tuple(np.concatenate(pair) for pair in parts)  # type: ignore[return-value]
+
+    return separable(terms)
+
+
+def cosine(c: float) -> Formula:
+    """Σ x cos(c x)."""
+
+    def terms(x: Array, a: Arithmetic) -> tuple[Array, Array, Array]:
+        t = a.size(c) * x
+        cos, sin = a.cos(t), a.sin(t)
+        return x * cos, cos + a.minus * t * sin, a.minus * a.size(c) * (2 * sin + t * cos)
+
+    return separable(terms)
+
+
+def rastrigin(amplitude: float) -> Formula:
+    """Σ x² + a (1 − cos 2πx)."""
+
+    def terms(x: Array, a: Arithmetic) -> tuple[Array, Array, Array]:
+        t, turn = a.turn(x), 2 * np.pi
+        cos, sin = a.cos(t), a.sin(t)
+        return x**2 + amplitude * (1 + a.minus * cos), 2 * x + turn * amplitude * sin, 2 + turn**2 * amplitude * cos
+
+    return separable(terms)
+
+
+def long_valley(k: float) -> Formula:
+    """√(1 + x₁²) − 1 + (k/2) Σ_{i>1} xᵢ²."""
+
+    def terms(x: Array, a: Arithmetic) -> tuple[Array, Array, Array]:
+        first, rest = x[:1], x[1:]
+        root = np.sqrt(1 + first**2)
+        floor = first**2 / (root + 1), first / root, 1 / root + 0 * first
+        # the Hessian's entry 1/r³ comes from 1/r − x²/r³ in the dual arithmetic, whose terms are below 1/r
+        floor = (*floor[:2], floor[2] if a is MAJORANT else 1 / root**3)
+        walls = k * rest**2 / 2, k * rest, k + 0 * rest
+        return tuple(np.concatenate(pair) for pair in zip(floor, walls, strict=True))  # type: ignore[return-value]
+
+    return separable(terms)
+
+
+def rosenbrock() -> Formula:
+    """Σ (1 − xᵢ)² + 100 (xᵢ₊₁ − xᵢ²)²."""
+
+    def formula(x: Array, a: Arithmetic) -> Result:
+        here, after = x[:-1], x[1:]
+        miss, rest = after + a.minus * here**2, 1 + a.minus * here
+        grad, hessian = np.zeros_like(x), np.zeros((x.size, x.size), x.dtype)
+        grad[:-1] += a.minus * (2 * rest + 400 * here * miss)
+        grad[1:] += 200 * miss
+        at = np.arange(x.size - 1)
+        hessian[at, at] += 2 + 800 * here**2 + a.minus * 400 * miss
+        hessian[at + 1, at + 1] += 200
+        hessian[at, at + 1] = hessian[at + 1, at] = a.minus * 400 * here
+        return np.sum(rest**2 + 100 * miss**2), grad, hessian
+
+    return formula
+
+
+def beale() -> Formula:
+    """Σ_k (level_k − x + x y^k)²."""
+
+    def formula(point: Array, a: Arithmetic) -> Result:
+        x, y = point
+        value, grad, hessian = 0.0, np.zeros_like(point), np.zeros((2, 2), point.dtype)
+        for k, level in ((1, 1.5), (2, 2.25), (3, 2.625)):
+            r = level + a.minus * x + x * y**k
+            slope = np.array([y**k + a.minus * 1, k * x * y ** (k - 1)])
+            bend = np.array([[0 * x, k * y ** (k - 1)], [k * y ** (k - 1), k * (k - 1) * x * y ** max(k - 2, 0)]])
+            value, grad, hessian = value + r**2, grad + 2 * r * slope, hessian + 2 * (np.outer(slope, slope) + r * bend)
+        return value, grad, hessian
+
+    return formula
+
+
+def sinusoid(table: Array) -> Formula:
+    """Σ a sin(b x + c y) + d cos(e x + f y)."""
+
+    def formula(point: Array, a: Arithmetic) -> Result:
+        value, grad, hessian = 0.0, np.zeros_like(point), np.zeros((2, 2), point.dtype)
+        for row in a.size(table):
+            for amplitude, wave, wave_slope, sign, w in (
+                (row[0], a.sin, a.cos, 1.0, row[1:3]),
+                (row[3], a.cos, a.sin, a.minus, row[4:6]),
+            ):
+                t = w @ point
+                value = value + amplitude * wave(t)
+                grad = grad + sign * amplitude * wave_slope(t) * w
+                hessian = hessian + a.minus * amplitude * wave(t) * np.outer(w, w)
+        return value, grad, hessian
+
+    return formula
+
+
+def least_squares(matrix: Array, target: Array) -> Formula:
+    """|A x − b|² / (2 n)."""
+
+    def formula(x: Array, a: Arithmetic) -> Result:
+        rows, n = a.size(matrix), len(target)
+        r = rows @ x + a.minus * a.size(target)
+        return np.sum(r**2) / (2 * n), rows.T @ r / n, rows.T @ rows / n
+
+    return formula
