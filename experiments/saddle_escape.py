@@ -1,6 +1,6 @@
 """How long noise takes to leave a strict saddle: x ← x − η∇f(x) + √ε ξ with ξ ~ N(0, I) (lecture I, escaping saddles).
 
-Along a falling direction of curvature −γ, a step multiplies the distance y to the stable manifold by a = 1 + ηγ.
+Along a falling direction of curvature λ = −γ, a step multiplies the distance y to the stable manifold by a = 1 + ηγ.
 
 * Without noise, |y| = δ first reaches 1 after ⌈log(1/δ) / log a⌉ steps.
 * From the saddle with noise s = √ε, y_t / aᵗ tends to N(0, σ²), σ = s / √(a² − 1). With m equal falling directions |y|

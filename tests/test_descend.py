@@ -36,7 +36,13 @@ FEATURES: dict[str, dict[str, Any]] = {
     "gradient_noise": {"gradient_noise": 0.3},
     "noise_per_coordinate": {"gradient_noise": np.linspace(0, 1, 7)},
     "schedule": {"schedule": lambda t: 1 / (1 + 0.1 * t)},
-    "everything": {"noise": 1e-2, "gradient_noise": 0.1, "schedule": lambda t: np.cos(t) ** 2, "first_step": 2**40, "first_run": 5},
+    "everything": {
+        "noise": 1e-2,
+        "gradient_noise": 0.1,
+        "schedule": lambda t: np.cos(t) ** 2,
+        "first_step": 2**40,
+        "first_run": 5,
+    },
 }
 
 
@@ -221,7 +227,13 @@ def test_flushing_is_left_as_it_was() -> None:
 def test_continues_to_the_bit(optimizer: str, kind: Any) -> None:
     f, opt, jumps = kind(saddle()), OPTIMIZERS[optimizer], ol.Perturbation(0.1, 0.5, 5)
     x0 = starts(saddle(), RUNS, np.float64) / 100
-    options = {"noise": 1e-4, "gradient_noise": 0.1, "perturbation": jumps, "seed": 2, "schedule": lambda t: 1 / (1 + t)}
+    options = {
+        "noise": 1e-4,
+        "gradient_noise": 0.1,
+        "perturbation": jumps,
+        "seed": 2,
+        "schedule": lambda t: 1 / (1 + t),
+    }
     whole = ol.descend(f, opt, x0, 40, **options)
     first = ol.descend(f, opt, x0, 13, **options)
     before = {name: array.copy() for name, array in first.state.items()}
@@ -237,7 +249,13 @@ def test_continues_to_the_bit(optimizer: str, kind: Any) -> None:
 def test_one_run_of_many_alone(dtype: Any) -> None:
     f, opt = saddle(), ol.SGD(lr=0.1, momentum=0.5)
     x0 = starts(f, RUNS, dtype)
-    options = {"noise": 1e-3, "gradient_noise": 0.2, "perturbation": ol.Perturbation(0.1, 1.0, 3), "seed": 6, "record": 4}
+    options = {
+        "noise": 1e-3,
+        "gradient_noise": 0.2,
+        "perturbation": ol.Perturbation(0.1, 1.0, 3),
+        "seed": 6,
+        "record": 4,
+    }
     whole = ol.descend(f, opt, x0, 30, **options)
     for run in (0, 1, 17, RUNS - 1):
         alone = ol.descend(f, opt, x0[run], 30, first_run=run, **options)
@@ -263,7 +281,10 @@ def test_rates_per_run_equal_separate_calls() -> None:
 
 def test_steps_are_counted_in_64_bits() -> None:
     f, options = saddle(), {"noise": 1e-2, "record": 5}
-    paths = [ol.descend(f, ol.SGD(lr=0.1), np.zeros((3, 7)), 10, first_step=t, **options) for t in (0, 2**40, 2**32, 2**48 - 11)]
+    paths = [
+        ol.descend(f, ol.SGD(lr=0.1), np.zeros((3, 7)), 10, first_step=t, **options)
+        for t in (0, 2**40, 2**32, 2**48 - 11)
+    ]
     for start, path in zip((0, 2**40, 2**32, 2**48 - 11), paths, strict=True):
         assert path.step.tolist() == [start, start + 5, start + 10] and path.last_step == start + 10
     assert len({path.last.tobytes() for path in paths}) == 4
@@ -272,7 +293,9 @@ def test_steps_are_counted_in_64_bits() -> None:
 def test_a_single_point_keeps_the_axis_and_x0_is_copied() -> None:
     x0 = np.ones(7)
     path = ol.descend(saddle(), ol.SGD(lr=0.1), x0, 4, noise=1e-2, record=2)
-    assert path.x.shape == (3, 1, 7) and path.last.shape == (1, 7) and path.value.shape == path.grad_norm.shape == (3, 1)
+    assert (
+        path.x.shape == (3, 1, 7) and path.last.shape == (1, 7) and path.value.shape == path.grad_norm.shape == (3, 1)
+    )
     assert (x0 == 1).all() and not np.shares_memory(path.last, x0)
     assert path.stop_reason.tolist() == ["steps"] and path.stop_step.tolist() == [4]
 
@@ -415,7 +438,7 @@ def test_nonfinite_points_stop(runs: int, dtype: Any, kind: Any) -> None:
     assert None not in stops and path.stop_step.tolist() == stops
     assert set(path.stop_reason) == {"nonfinite"}
     for run, stop in enumerate(stops):
-        assert_same_bits(path.x[: stop, run], expected[:stop, run])
+        assert_same_bits(path.x[:stop, run], expected[:stop, run])
         assert not np.isfinite(path.last[run]).all()
 
 
@@ -547,7 +570,9 @@ def test_interrupted_studies_continue_to_the_bit() -> None:
 @pytest.mark.parametrize("kind", (wrapped, lambda f: f), ids=("custom", "compiled"))
 def test_progress_is_told_and_ends_at_one(kind: Any) -> None:
     told: list[float] = []
-    ol.descend(kind(saddle()), ol.SGD(lr=0.1), np.ones((3, 7)), 30, progress=lambda fraction, text="": told.append(fraction))
+    ol.descend(
+        kind(saddle()), ol.SGD(lr=0.1), np.ones((3, 7)), 30, progress=lambda fraction, text="": told.append(fraction)
+    )
     assert told == sorted(told) and told[-1] == 1.0
 
 

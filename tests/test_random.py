@@ -64,8 +64,8 @@ def test_normal_addressing(seed: int, stream: int, step: int, run: int, dtype: A
     words = twin.words(142, dtype, seed, stream, step, run)
     for i in range(0, 142, 2):
         *pair, radius = twin.normals(words[i], words[i + 1], dtype)
-        # in units of eps/2: 2 of log and 1 of the root make the radius err by 2 (the root halves the former), 3 roundings of
-        # an angle below pi/4 pass to the sine as 3, itself off by 2, and the product adds 1
+        # in units of eps/2: the radius errs by 2, since the root halves the 2 of log and adds 1; 3 roundings of an angle
+        # below pi/4 pass to the sine, itself off by 2; the product adds 1
         for got, exact in zip(drawn[i : i + 2].tolist(), pair, strict=True):
             assert abs(got - exact) <= 8 * eps(dtype) / 2 * radius
 
@@ -105,7 +105,9 @@ def test_shapes_do_not_matter(draw: Any, dtype: Any) -> None:
     for dim in (1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 66, 4097):
         for runs in (1, 3, 16, 70):
             assert_same_bits(draw((runs, dim), 11, dtype=dtype), np.ascontiguousarray(whole[:runs, :dim]))
-            assert_same_bits(draw(dim, 11, first_run=runs - 1, dtype=dtype), np.ascontiguousarray(whole[runs - 1, :dim]))
+            assert_same_bits(
+                draw(dim, 11, first_run=runs - 1, dtype=dtype), np.ascontiguousarray(whole[runs - 1, :dim])
+            )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -140,7 +142,9 @@ def test_derived_seeds_are_fixed_and_differ() -> None:
     import hashlib
 
     text = repr((3, "dataset", 1)).encode()
-    assert ol.random.derive_seed(3, "dataset", 1) == int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+    assert ol.random.derive_seed(3, "dataset", 1) == int.from_bytes(
+        hashlib.blake2b(text, digest_size=8).digest(), "little"
+    )
     axes = [(0,), (1,), (0, "a"), (0, "b"), (0, "a", 1), (0, "a", "1"), (0, 1), (0, "1")]
     assert len({ol.random.derive_seed(*given) for given in axes}) == len(axes)
 

@@ -37,14 +37,21 @@ def special(name: str, x: np.ndarray, scalar: bool = False) -> np.ndarray:
 def hard_angles(rng: np.random.Generator, limit: float) -> np.ndarray:
     """Uniform, of ordinary size, and near multiples of π/2, where digits cancel."""
     quarters = np.round(rng.uniform(-limit, limit, COUNT) * 0.63) * (np.pi / 2)
-    return np.concatenate([rng.uniform(-limit, limit, COUNT), 3 * rng.normal(size=COUNT), quarters, quarters[:99] * (1 + 1e-5)])
+    return np.concatenate(
+        [rng.uniform(-limit, limit, COUNT), 3 * rng.normal(size=COUNT), quarters, quarters[:99] * (1 + 1e-5)]
+    )
 
 
 def samples(name: str, dtype: Any) -> np.ndarray:
     rng, info = np.random.default_rng(20), np.finfo(dtype)
     if name == "log":
         spread = np.exp(rng.uniform(np.log(float(info.tiny)), np.log(float(info.max)), COUNT))
-        parts = [spread, rng.uniform(0.5, 2, COUNT), 1 + 1e-3 * rng.normal(size=COUNT), float(info.tiny) * rng.random(COUNT)]
+        parts = [
+            spread,
+            rng.uniform(0.5, 2, COUNT),
+            1 + 1e-3 * rng.normal(size=COUNT),
+            float(info.tiny) * rng.random(COUNT),
+        ]
     elif name == "exp":
         low, high = (-103.2, 88.7) if dtype == np.float32 else (-745.0, 709.7)
         parts = [rng.uniform(low, high, COUNT), rng.normal(size=COUNT), rng.uniform(low, 0.84 * low, COUNT)]
@@ -120,7 +127,9 @@ def test_exp_ends_where_the_numbers_end(dtype: Any) -> None:
     info = np.finfo(dtype)
     with mpmath.workdps(50):
         top, bottom = float(mpmath.log(float(info.max))), float(mpmath.log(float(info.smallest_subnormal) / 2))
-    got = special("exp", np.array([top * (1 - 1e-6), top * (1 + 1e-6), bottom * (1 - 1e-6), bottom * (1 + 1e-6)], dtype))
+    got = special(
+        "exp", np.array([top * (1 - 1e-6), top * (1 + 1e-6), bottom * (1 - 1e-6), bottom * (1 + 1e-6)], dtype)
+    )
     assert np.isfinite(got[0]) and got[1] == INF
     assert (got[2:] <= info.smallest_subnormal).all()  # both within the 1.5 ulp of subnormal results
 
@@ -146,4 +155,6 @@ def test_instruction_sets_agree(fingerprints: Any, expected_fingerprints: dict[s
 
     for isa in available():
         got = fingerprints(OPTLAB_ISA=isa)
-        assert {name: got[name] for name in got if name.startswith(("special", "random"))}.items() <= expected_fingerprints.items()
+        assert {
+            name: got[name] for name in got if name.startswith(("special", "random"))
+        }.items() <= expected_fingerprints.items()

@@ -35,8 +35,8 @@ def spectrum(dim: int) -> np.ndarray:
     return np.linspace(-1.0, 3.0, dim)
 
 
-# Roundings on the longest path: 21 of the summation tree (16 in a strip, 4 to fold, 1 in the total), up to 10 of a term, up
-# to 4 of a special function and of rounded coefficients. The float64 twin makes as many. One rounding is eps/2.
+# Roundings on the longest path: 21 of the summation tree (16 in a strip, 4 to fold, 1 in the total), up to 10 of a term,
+# up to 4 of a special function and of rounded coefficients. The float64 twin makes as many. One rounding is eps/2.
 ROUNDINGS = 35
 LONGER = 600  # two products by Q (2 dim + 2, up to dim 64) and one more by the Hessian; or sums over 30 rows in order
 
@@ -163,7 +163,10 @@ def test_hessian_is_symmetric_and_holds_the_products(name: str, dim: int, dtype:
     x = points(f, 1, dtype)[0]
     hessian = f.hessian(x)
     assert hessian.dtype == dtype and (hessian == hessian.T).all()
-    exact, major = case.twin(dim)(x.astype(np.float64), PLAIN)[2], case.twin(dim)(np.abs(x).astype(np.float64), MAJORANT)[2]
+    exact, major = (
+        case.twin(dim)(x.astype(np.float64), PLAIN)[2],
+        case.twin(dim)(np.abs(x).astype(np.float64), MAJORANT)[2],
+    )
     assert_within(hessian, exact, case.roundings * eps(dtype) * major)
 
 
@@ -257,7 +260,7 @@ def test_rotations_of_a_seed_are_orthogonal() -> None:
 
 def test_random_rotations_are_uniform_over_the_group() -> None:
     corners = np.array([ol.landscapes.Quadratic(np.ones(3), rotation=seed).rotation for seed in range(2000)])
-    # entries of a Haar matrix have mean 0 and variance 1/dim; five standard deviations of the mean and of the mean square
+    # entries of a Haar matrix have mean 0 and variance 1/dim; five standard deviations of the mean and the mean square
     assert np.abs(corners.mean(0)).max() < 5 / np.sqrt(3 * 2000)
     assert np.abs((corners**2).mean(0) - 1 / 3).max() < 5 * np.sqrt(4 / 45 / 2000)
     assert 0.4 < (np.linalg.det(corners) > 0).mean() < 0.6
@@ -271,7 +274,9 @@ def _everything(f: Any, x: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("name", "dim"), [*EVERY, ("saddle", 255), ("rastrigin", 256), ("long_valley", 257), ("cosine", 4099)])
+@pytest.mark.parametrize(
+    ("name", "dim"), [*EVERY, ("saddle", 255), ("rastrigin", 256), ("long_valley", 257), ("cosine", 4099)]
+)
 def test_one_run_alone_gives_the_bits_of_many(name: str, dim: int, dtype: Any) -> None:
     f = CASES[name].make(dim)
     x, v = points(f, MANY, dtype), directions(f, MANY, dtype)
@@ -354,7 +359,10 @@ def rastrigin_grad(x: np.ndarray) -> np.ndarray:
 
 
 def test_custom_agrees_with_compiled() -> None:
-    f, custom = ol.landscapes.Rastrigin(7), ol.landscapes.Custom(7, rastrigin_value, rastrigin_grad, minima=np.zeros((1, 7)))
+    f, custom = (
+        ol.landscapes.Rastrigin(7),
+        ol.landscapes.Custom(7, rastrigin_value, rastrigin_grad, minima=np.zeros((1, 7))),
+    )
     x, v = points(f, 9, np.float64), directions(f, 9, np.float64)
     slack = 2 * ROUNDINGS * eps(np.float64) * 20 * np.pi * 33  # roundings of sin(2πx), whose angle is up to 32
     assert_within(custom.value(x), f.value(x), 7 * slack)
@@ -389,7 +397,9 @@ def test_batches_are_sums_over_their_rows(dim: int, dtype: Any) -> None:
         assert_same_bits(f.grad(x, batch=index), part.grad(x))
         assert_same_bits(f.hvp(x, v, batch=index), part.hvp(x, v))
     assert_same_bits(f.grad(x, batch=np.arange(30)), f.grad(x))
-    assert_same_bits(f.hessian(x[0], batch=np.array([4])), ol.landscapes.LeastSquares(matrix[[4]], target[[4]]).hessian(x[0]))
+    assert_same_bits(
+        f.hessian(x[0], batch=np.array([4])), ol.landscapes.LeastSquares(matrix[[4]], target[[4]]).hessian(x[0])
+    )
 
 
 def test_least_squares_freezes_the_batch_a_study_draws() -> None:

@@ -136,11 +136,10 @@ def test_state_is_named_and_the_callers() -> None:
 
 def test_flushing_of_subnormals_changes_nothing() -> None:
     torch = pytest.importorskip("torch")
-    x = (np.linspace(-1, 1, 21) * 1e-37).astype(np.float32)
+    x = (np.linspace(-1, 1, 21) * 3e-38).astype(np.float32)
     for lr in (0.9, 1e-40):  # the points, or the learning rate, become subnormal
-        scale = np.float32(0.9 / lr if lr < 1e-30 else 1)
         expected, flushed = x.copy(), x.copy()
-        grad = x * scale
+        grad = (x.astype(np.float64) * (0.9 / lr)).astype(np.float32) if lr < 1e-30 else x
         ol.SGD(lr=lr).step(expected, grad, ol.SGD(lr=lr).init(x))
         assert not np.array_equal(expected, x)
         assert torch.set_flush_denormal(True)
@@ -173,7 +172,7 @@ def test_agrees_with_pytorch(seed: int, dtype: Any) -> None:
     x, grads = data(19, dtype)
     point = torch.from_numpy(x.copy()).requires_grad_()
     peer = torch.optim.SGD([point], **given, foreach=False)
-    ours, major = stepped(ol.SGD(**given), x, grads, [1.0] * len(grads)), None
+    ours = stepped(ol.SGD(**given), x, grads, [1.0] * len(grads))
     wide = np.abs(x).astype(np.float64), [np.abs(g).astype(np.float64) for g in grads]
     major = sgd(*wide, [1.0] * len(grads), minus=1.0, **given)
     for t, grad in enumerate(grads, start=1):

@@ -29,7 +29,9 @@ def assert_same_bits(actual: NDArray[Any], expected: NDArray[Any]) -> None:
     words = f"u{actual.dtype.itemsize}"
     differ = np.argwhere(np.ascontiguousarray(actual).view(words) != np.ascontiguousarray(expected).view(words))
     first = tuple(differ[0])
-    raise AssertionError(f"{len(differ)} of {actual.size} differ, first at {first}: {actual[first]!r}, {expected[first]!r}")
+    raise AssertionError(
+        f"{len(differ)} of {actual.size} differ, first at {first}: {actual[first]!r}, {expected[first]!r}"
+    )
 
 
 def assert_within(actual: ArrayLike, expected: ArrayLike, bound: ArrayLike) -> None:

@@ -1,8 +1,8 @@
 """The landscapes' formulas, from their docstrings, in float64.
 
-Each formula is written once over an arithmetic. ``PLAIN`` gives value, gradient and Hessian. ``MAJORANT``, applied to |x|,
-replaces every term by its magnitude and every minus by plus; a computation with k roundings on its longest path then
-errs by at most about k eps/2 times the majorant, however its terms cancel.
+Each formula is written once over an arithmetic. ``PLAIN`` gives value, gradient and Hessian. ``MAJORANT``, applied to
+|x|, replaces every term by its magnitude and every minus by plus; a computation with k roundings on its longest path
+then errs by at most about k eps/2 times the majorant, however its terms cancel.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ def averaged_momentum(x: Array, grads: Sequence[Array], factors: Sequence[float]
 
 def dampened_first_step(x: Array, grads: Sequence[Array], factors: Sequence[float], **given: Any) -> list[Array]:
     """The first step takes (1 − dampening) g too."""
-    nothing = np.zeros_like(grads[0]) - given.get("weight_decay", 0.0) * x  # a first step that leaves x and v alone
-    return sgd(x, [nothing, *grads], [1.0, *factors], **{**given, "maximize": False})[1:]
+    nothing = given.get("weight_decay", 0.0) * x * (1 if given.get("maximize") else -1)  # leaves x and v alone
+    return sgd(x, [nothing, *grads], [1.0, *factors], **given)[1:]
 
 
 def lr_outside_velocity(x: Array, grads: Sequence[Array], factors: Sequence[float], **given: Any) -> list[Array]:
@@ -96,7 +96,7 @@ def lr_inside_velocity(x: Array, grads: Sequence[Array], factors: Sequence[float
     return heavy_ball(x, grads, factors, **kept)
 
 
-def moment_twice(path: Path) -> Path:
+def momentum_halved(path: Path) -> Path:
     """Half the momentum."""
     return changed(path, momentum=lambda m: np.asarray(m) / 2)
 
@@ -110,7 +110,7 @@ SGD_MUTANTS: dict[str, Path] = {
     "no_decay": changed(sgd, weight_decay=lambda d: 0.0),
     "decoupled_decay": decay_decoupled(sgd),
     "maximize_ignored": changed(sgd, maximize=lambda m: False),
-    "momentum_halved": moment_twice(sgd),
+    "momentum_halved": momentum_halved(sgd),
     "momentum_averaged": averaged_momentum,
     "dampening_ignored": changed(sgd, dampening=lambda d: 0.0),
     "dampening_on_first_step": dampened_first_step,
@@ -129,7 +129,7 @@ HEAVY_BALL_MUTANTS: dict[str, Path] = {
     "no_decay": changed(heavy_ball, weight_decay=lambda d: 0.0),
     "decoupled_decay": decay_decoupled(heavy_ball),
     "maximize_ignored": changed(heavy_ball, maximize=lambda m: False),
-    "momentum_halved": moment_twice(heavy_ball),
+    "momentum_halved": momentum_halved(heavy_ball),
     "schedule_ignored": schedule_ignored(heavy_ball),
     "schedule_late": schedule_late(heavy_ball),
     "lr_outside_velocity": lr_outside_velocity,
