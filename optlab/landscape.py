@@ -99,7 +99,7 @@ class Landscape:
 
 
 class CompiledLandscape(Landscape):
-    """A landscape of the C++ list: ``kind`` names the entry, ``coefficients`` are its arrays."""
+    """A landscape of the C++ list: ``kind`` names the entry, ``coefficients`` are its float64 arrays."""
 
     kind: str
 
@@ -112,15 +112,13 @@ class CompiledLandscape(Landscape):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_handles": {}}
 
-    def _build(self, kernels: Any, dtype: Any) -> Any:
-        rotation = None if self.rotation is None else self.rotation.astype(dtype)
-        coefficients = [np.ascontiguousarray(c, dtype) for c in self.coefficients]
-        return kernels.listed(self.kind, self.dim, coefficients, rotation)
+    def _build(self, kernels: Any) -> Any:
+        return kernels.listed(self.kind, self.dim, self.coefficients, self.rotation)
 
     def handle(self, dtype: np.dtype[Any]) -> Any:
         """The compiled landscape for a number type, built once."""
         if dtype not in self._handles:
-            self._handles[dtype] = self._build(cpu.Landscape32 if dtype == np.float32 else cpu.Landscape64, dtype)
+            self._handles[dtype] = self._build(cpu.Landscape32 if dtype == np.float32 else cpu.Landscape64)
         return self._handles[dtype]
 
     def value(self, x: Array, batch: Array | None = None) -> Any:

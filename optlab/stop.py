@@ -29,7 +29,7 @@ class StopRule:
     low: tuple[float, ...] | float | None = None
     high: tuple[float, ...] | float | None = None
 
-    def compiled(self, dim: int, dtype: np.dtype[Any]) -> dict[str, Any]:
+    def compiled(self, dim: int) -> dict[str, Any]:
         """The rule's numbers for points of dim coordinates.
 
         Raises:
@@ -37,11 +37,11 @@ class StopRule:
         """
         rule: dict[str, Any] = {"kind": self.kind, "threshold": self.threshold, "below": self.below}
         if self.low is not None:
-            rule["low"], rule["high"] = self._vector(self.low, dim, dtype), self._vector(self.high, dim, dtype)
+            rule["low"], rule["high"] = self._vector(self.low, dim), self._vector(self.high, dim)
         return rule
 
-    def _vector(self, given: Any, dim: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-        array = np.asarray(given, dtype)
+    def _vector(self, given: Any, dim: int) -> NDArray[np.float64]:
+        array = np.asarray(given, np.float64)
         if array.ndim and array.shape != (dim,):
             raise ValueError(f"stop: {self.name} was made for {array.size} coordinates, expected {dim}")
         return np.full(dim, array) if array.ndim == 0 else array

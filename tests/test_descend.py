@@ -527,7 +527,7 @@ f = {
     "compiled": lambda: saddle,
     "custom": lambda: ol.landscapes.Custom(4, saddle.value, saddle.grad),
     "many_samples": lambda: ol.landscapes.LeastSquares(A, A[:, 0]),
-    "rotated": lambda: ol.landscapes.Quadratic(np.ones(1000), rotation=np.eye(1000)),
+    "rotated": lambda: ol.landscapes.Quadratic(np.ones(2000), rotation=np.eye(2000)),
 }[KIND]()
 pressed = []
 def press():
@@ -561,8 +561,9 @@ def test_interrupted_studies_continue_to_the_bit() -> None:
 
     options = {"noise": 1e-3, "seed": 3}
     opt = ol.SGD(lr=0.01, momentum=0.9)
-    part = ol.descend(wrapped(f), opt, x0, 50, progress=press, record=10, **options)
+    part = ol.descend(wrapped(f), opt, x0, 50, progress=press, record=10, probes={"f": f}, **options)
     assert part.interrupted and part.last_step == 20 and part.step.tolist() == [0, 10]
+    assert_same_bits(part.probes["f"], part.value)
     rest = ol.descend(f, opt, part.last, 30, state=part.state, first_step=part.last_step, **options)
     assert_same_bits(rest.last, ol.descend(f, opt, x0, 50, **options).last)
 

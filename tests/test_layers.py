@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("plotting",),
     ("train", "curvature"),
     ("descend", "minimize", "data"),
+    ("study",),
     ("nn", "optim", "landscapes"),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
     ("threads", "checks", "errors"),

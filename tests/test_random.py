@@ -64,8 +64,8 @@ def test_normal_addressing(seed: int, stream: int, step: int, run: int, dtype: A
     words = twin.words(142, dtype, seed, stream, step, run)
     for i in range(0, 142, 2):
         *pair, radius = twin.normals(words[i], words[i + 1], dtype)
-        # in units of eps/2: the radius errs by 2, since the root halves the 2 of log and adds 1; 3 roundings of an angle
-        # below pi/4 pass to the sine, itself off by 2; the product adds 1
+        # in units of eps/2: the radius errs by 2, since the root halves the 2 of log and adds 1; 3 roundings of an
+        # angle below pi/4 pass to the sine, itself off by 2; the product adds 1
         for got, exact in zip(drawn[i : i + 2].tolist(), pair, strict=True):
             assert abs(got - exact) <= 8 * eps(dtype) / 2 * radius
 

@@ -9,12 +9,6 @@ namespace optlab {
 namespace {
 
 template <class R>
-std::vector<R> numbers(const py::handle& given, const char* name, const std::vector<py::ssize_t>& shape) {
-  const R* from = gated<R>(given, name, shape, Access::read);
-  return std::vector<R>(from, from + reinterpret_cast<const py::array&>(given).size());
-}
-
-template <class R>
 Arrays<R> number_lists(const py::sequence& given) {
   Arrays<R> out;
   for (const py::handle& array : given) out.push_back(numbers<R>(array, "coefficients", {-1}));

@@ -9,12 +9,6 @@ namespace optlab {
 namespace {
 
 template <class R>
-std::vector<R> row(const py::handle& given, const char* name, i64 dim) {
-  const R* from = gated<R>(given, name, {dim}, Access::read);
-  return std::vector<R>(from, from + dim);
-}
-
-template <class R>
 StopRule<R> stop_rule(const py::dict& given, i64 dim) {
   using Kind = typename StopRule<R>::Kind;
   StopRule<R> rule;
@@ -24,11 +18,11 @@ StopRule<R> stop_rule(const py::dict& given, i64 dim) {
               : kind == "distance" ? Kind::distance
               : kind == "box"      ? Kind::box
                                    : Kind::nonfinite;
-  rule.threshold = static_cast<R>(py::cast<double>(given["threshold"]));
+  rule.threshold = number<R>(given["threshold"]);
   rule.below = py::cast<bool>(given["below"]);
   if (!given.contains("low")) return rule;
-  rule.low = row<R>(given["low"], "stop", dim);
-  rule.high = row<R>(given["high"], "stop", dim);
+  rule.low = numbers<R>(given["low"], "stop", {dim});
+  rule.high = numbers<R>(given["high"], "stop", {dim});
   return rule;
 }
 
@@ -37,11 +31,11 @@ Perturbation<R> perturbation(const py::object& given) {
   Perturbation<R> p;
   if (given.is_none()) return p;
   p.on = true;
-  p.radius = static_cast<R>(py::cast<double>(given.attr("radius")));
-  p.grad_norm = static_cast<R>(py::cast<double>(given.attr("grad_norm")));
+  p.radius = number<R>(given.attr("radius"));
+  p.grad_norm = number<R>(given.attr("grad_norm"));
   p.wait = py::cast<i64>(given.attr("wait"));
   p.must_decrease = !given.attr("decrease").is_none();
-  if (p.must_decrease) p.decrease = static_cast<R>(py::cast<double>(given.attr("decrease")));
+  if (p.must_decrease) p.decrease = number<R>(given.attr("decrease"));
   return p;
 }
 
@@ -65,8 +59,9 @@ class StudyHandle {
     s.seed = py::cast<u64>(setup["seed"]);
     s.flags = py::cast<u32>(setup["flags"]);
     s.parameters = py::cast<std::vector<double>>(setup["parameters"]);
-    s.noise = static_cast<R>(py::cast<double>(setup["noise"]));
-    if (!setup["gradient_noise"].is_none()) s.gradient_noise = row<R>(setup["gradient_noise"], "gradient_noise", dim_);
+    s.noise = number<R>(setup["noise"]);
+    if (!setup["gradient_noise"].is_none())
+      s.gradient_noise = numbers<R>(setup["gradient_noise"], "gradient_noise", {dim_});
     s.record_steps = py::cast<std::vector<i64>>(setup["record_steps"]);
     for (const auto& rule_given : setup["stops"]) s.stops.push_back(stop_rule<R>(py::cast<py::dict>(rule_given), dim_));
     s.perturbation = perturbation<R>(setup["perturbation"]);

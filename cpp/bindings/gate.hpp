@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cpu/environment.hpp"
+
 namespace optlab {
 namespace py = pybind11;
 
@@ -59,6 +61,23 @@ T* gated(const py::handle& given, const char* name, const std::vector<py::ssize_
   const py::array& array = gate<T>(given, name, access);
   check_shape(array, name, shape);
   return pointer<T>(array);
+}
+
+/// A gated float64 array of a given shape as a vector of R: the numbers of a landscape or a study, which Python keeps
+/// in double. They are rounded here because a caller's flushing of subnormals would reach a conversion in Python.
+template <class R>
+std::vector<R> numbers(const py::handle& given, const char* name, const std::vector<py::ssize_t>& shape) {
+  const double* from = gated<double>(given, name, shape, Access::read);
+  const FloatEnvironment environment;
+  return std::vector<R>(from, from + reinterpret_cast<const py::array&>(given).size());
+}
+
+/// One number likewise.
+template <class R>
+R number(const py::handle& given) {
+  const double value = py::cast<double>(given);
+  const FloatEnvironment environment;
+  return static_cast<R>(value);
 }
 
 /// (dim,) or (runs, dim).

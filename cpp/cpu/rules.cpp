@@ -77,9 +77,9 @@ const std::vector<Rule<R>>& rules() {
 
 template <class R>
 void Rule<R>::update_all(R* x, const R* g, R* const* states_in, i64 n, const double* constants, u32 flags) const {
+  const FloatEnvironment environment;
   Pack<R> c[kMaxConstants];
   for (std::size_t k = 0; k < parameters.size(); ++k) c[k] = splat(static_cast<R>(constants[k]));
-  const FloatEnvironment environment;
   update(x, g, states_in, n, c, flags);
 }
 

@@ -45,8 +45,8 @@ class LeastSquares(CompiledLandscape):
         self.A, self.b = matrix, target
         self.n_samples = len(target)
 
-    def _build(self, kernels: Any, dtype: Any) -> Any:
-        return kernels.least_squares(self.A.astype(dtype), self.b.astype(dtype))
+    def _build(self, kernels: Any) -> Any:
+        return kernels.least_squares(self.A, self.b)
 
     def sample(self, seed: int, step: int, run: int = 0, batch_size: int | None = None) -> Landscape:
         """The sum over the batch that :func:`optlab.descend` would draw for this step and run.

@@ -35,8 +35,8 @@ def spectrum(dim: int) -> np.ndarray:
     return np.linspace(-1.0, 3.0, dim)
 
 
-# Roundings on the longest path: 21 of the summation tree (16 in a strip, 4 to fold, 1 in the total), up to 10 of a term,
-# up to 4 of a special function and of rounded coefficients. The float64 twin makes as many. One rounding is eps/2.
+# Roundings on the longest path: 21 of the summation tree (16 in a strip, 4 to fold, 1 in the total), up to 10 of a term
+# and up to 4 of special functions and rounded coefficients. The float64 twin makes as many. One rounding is eps/2.
 ROUNDINGS = 35
 LONGER = 600  # two products by Q (2 dim + 2, up to dim 64) and one more by the Hessian; or sums over 30 rows in order
 

@@ -54,7 +54,7 @@ def python_loop(
 
 
 def stopping_loop(f: Any, lr: float, x0: Array, steps: int, met: Callable[[Array], bool]) -> tuple[Array, list[int]]:
-    """Gradient descent of every run alone until ``met(x)``: points ``(steps + 1, runs, dim)`` and the steps of stopping."""
+    """Gradient descent of every run alone until ``met(x)``: points ``(steps + 1, runs, dim)``, and when it stopped."""
     opt, paths, stops = ol.SGD(lr=lr), [], []
     for start in x0:
         x, path, stopped = start.copy(), [], None

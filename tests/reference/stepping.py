@@ -14,8 +14,8 @@ SIZES = (1, 7, 8, 15, 16, 17, 31, 33, 66, 130)
 STEPS = 6
 FACTORS = (1.0, 0.5, 2.0, 0.0, 1.0, 0.25)
 # Roundings of one step on the way to x: lr, momentum, dampening and decay to the type, decay x, the sum, dampening g,
-# momentum v, the sum, momentum v again, the look-ahead's sum, lr times it, and the last sum. A step carries on the errors
-# of those before, so t steps make 13 t; half an eps each, and as much again for the twin.
+# momentum v, the sum, momentum v again, the look-ahead's sum, lr times it, and the last sum. A step carries on the
+# errors of those before, so t steps make 13 t; half an eps each, and as much again for the twin.
 ROUNDINGS = 13
 
 SGD_CASES: dict[str, dict[str, Any]] = {

@@ -1,0 +1,153 @@
+"""The arguments of a study, checked, and the arrays that it fills."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from optlab.checks import integer, real
+from optlab.kernels.select import cpu
+from optlab.landscape import CompiledLandscape, Landscape
+from optlab.optim import Optimizer
+from optlab.perturbation import Perturbation
+from optlab.stop import StopRule
+from optlab.trajectory import MAX_STEP, Array, Record, Trajectory, record_steps
+
+
+class Study:
+    """One call of :func:`optlab.descend`: checked in the order of the methods, then run through ``compiled``."""
+
+    def __init__(
+        self, f: Landscape, optimizer: Optimizer, x0: Array, steps: int, first_step: int, first_run: int
+    ) -> None:
+        for name, given, wanted in (("landscape", f, Landscape), ("optimizer", optimizer, Optimizer)):
+            if not isinstance(given, wanted):
+                raise TypeError(f"{name}: got {type(given).__name__}, expected an optlab {wanted.__name__}")
+        cpu.check_point(x0, "x0")
+        if x0.shape[-1] != f.dim:
+            raise ValueError(f"x0: got {x0.shape[-1]} coordinates, expected {f.dim}")
+        if not np.isfinite(x0).all():
+            raise ValueError("x0: got a coordinate that is NaN or infinite, expected finite numbers")
+        self.f, self.optimizer = f, optimizer
+        self.last = np.array(x0, ndmin=2)
+        self.runs, self.dim = self.last.shape
+        self.dtype = x0.dtype
+        self.first = integer("first_step", first_step, 0, MAX_STEP)
+        self.end = self.first + integer("steps", steps, 0, MAX_STEP - self.first)
+        first_run = integer("first_run", first_run, 0, 2**32 - self.runs)
+        self.setup: dict[str, Any] = {"runs": self.runs, "dim": self.dim, "first_run": first_run}
+        self.setup |= {"first_step": self.first, "last_step": self.end, "flags": optimizer.flags()}
+        self.setup["parameters"] = self._parameters()
+
+    def _parameters(self) -> list[float]:
+        columns = self.optimizer.parameters()
+        longest = max(len(column) for column in columns)
+        if longest not in (1, self.runs) or any(len(column) not in (1, longest) for column in columns):
+            raise ValueError(f"optimizer: got hyperparameters for {longest} runs, expected {self.runs}")
+        return np.column_stack([np.broadcast_to(column, longest) for column in columns]).ravel().tolist()
+
+    def randomness(
+        self,
+        noise: float,
+        gradient_noise: float | Array | None,
+        perturbation: Perturbation | None,
+        batch_size: int | None,
+        seed: int,
+    ) -> None:
+        """Checks everything that draws."""
+        if perturbation is not None and not isinstance(perturbation, Perturbation):
+            raise TypeError(f"perturbation: got {type(perturbation).__name__}, expected an optlab Perturbation")
+        if batch_size is not None and self.f.n_samples is None:
+            raise ValueError(f"batch_size: got {batch_size}, but this landscape is not a finite sum")
+        self.setup |= {
+            "noise": math.sqrt(real("noise", noise, 0.0)),
+            "gradient_noise": self._gradient_noise(gradient_noise),
+            "perturbation": perturbation,
+            "batch_size": 0 if batch_size is None else integer("batch_size", batch_size, 1, 2**31),
+            "seed": integer("seed", seed, 0, 2**64 - 1),
+        }
+
+    def _gradient_noise(self, given: float | Array | None) -> Array | None:
+        if given is None:
+            return None
+        sigma = np.asarray(given, np.float64)
+        if sigma.shape not in ((), (self.dim,)) or not (np.isfinite(sigma) & (sigma >= 0)).all():
+            raise ValueError(f"gradient_noise: got {given!r}, expected finite numbers >= 0, one or ({self.dim},)")
+        return np.ascontiguousarray(np.broadcast_to(sigma, self.dim))
+
+    def recording(self, record: Record, record_x: bool, probes: Mapping[str, Landscape] | None) -> None:
+        """Makes room for what is recorded."""
+        self.record_steps = record_steps(record, self.first, self.end)
+        self.setup["record_steps"] = self.record_steps
+        rows = (len(self.record_steps), self.runs)
+        self.arrays: dict[str, Array] = {"last": self.last}
+        self.arrays |= {name: np.empty(rows, self.dtype) for name in ("value", "grad_norm")}
+        if record_x:
+            self.arrays["x"] = np.empty((*rows, self.dim), self.dtype)
+        self.probes = dict(probes or {})
+        for name, probe in self.probes.items():
+            if not isinstance(probe, Landscape) or probe.dim != self.dim:
+                raise TypeError(f"probes: {name!r} is not a landscape of {self.dim} coordinates")
+        self.probed: dict[str, list[Array]] = {name: [] for name in self.probes}
+
+    def start(self, stop: StopRule | Sequence[StopRule] | None, state: Mapping[str, Array] | None) -> None:
+        """Builds the compiled study."""
+        rules = [stop] if isinstance(stop, StopRule) else list(stop or [])
+        for rule in rules:
+            if not isinstance(rule, StopRule):
+                raise TypeError(f"stop: got {type(rule).__name__}, expected rules of optlab.stop")
+        self.reasons = np.array(["no_decrease", "steps", *(rule.name for rule in rules), "interrupted"])
+        self.setup["stops"] = [rule.compiled(self.dim) for rule in rules]
+        self.state = self._state(state)
+        self.setup["rule_step"] = int(self.state["step"])
+        self.arrays |= {name: array for name, array in self.state.items() if name != "step"}
+        self.arrays["stop_step"] = np.full(self.runs, -1, np.int64)
+        self.arrays["stop_reason"] = np.zeros(self.runs, np.int64)
+        handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None
+        kind = cpu.Study32 if self.dtype == np.float32 else cpu.Study64
+        self.compiled = kind(handle, self.optimizer.rule(), self.setup, self.arrays)
+
+    def _state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
+        fresh: dict[str, Array] = self.optimizer.init(self.last)
+        if (jumps := self.setup["perturbation"]) is not None:
+            fresh["perturbed_x"] = np.zeros_like(self.last)
+            fresh |= {name: np.zeros(self.runs, self.dtype) for name in ("perturbed_value", "perturbed_norm")}
+            fresh["perturbed_step"] = np.full(self.runs, self.first - jumps.wait - 1, np.int64)
+        if given is None:
+            return fresh
+        if set(given) != set(fresh):
+            raise ValueError(f"state: got entries {sorted(given)}, expected {sorted(fresh)}")
+        for name, array in fresh.items():
+            old = np.asarray(given[name])
+            if old.shape != array.shape or old.dtype != array.dtype:
+                raise ValueError(f"state: {name!r} is {old.dtype}{old.shape}, expected {array.dtype}{array.shape}")
+            fresh[name] = old.copy()
+        return fresh
+
+    def trajectory(self, interrupted: bool) -> Trajectory:
+        """What the study has come to."""
+        self.compiled.flush()
+        # Where all runs have stopped, how far the loop went on is chance.
+        now = self.compiled.step if interrupted else self.end
+        kept = sum(step < now for step in self.record_steps) if interrupted else len(self.record_steps)
+        stopped = self.arrays["stop_step"] >= 0
+        reason = self.arrays["stop_reason"] + 1
+        if interrupted:
+            reason[~stopped] = len(self.reasons) - 1
+        self.state["step"] += now - self.first
+        return Trajectory(
+            step=np.array(self.record_steps[:kept], np.int64),
+            value=self.arrays["value"][:kept],
+            grad_norm=self.arrays["grad_norm"][:kept],
+            x=self.arrays["x"][:kept] if "x" in self.arrays else None,
+            last=self.last,
+            state=self.state,
+            stop_step=np.where(stopped, self.arrays["stop_step"], now),
+            stop_reason=self.reasons[reason],
+            last_step=now,
+            probes={name: np.array(rows[:kept]) for name, rows in self.probed.items()},
+            interrupted=interrupted,
+        )
