@@ -73,7 +73,7 @@ def compute(p: Params, seed: int, progress: Progress) -> dict[str, np.ndarray]:
     found = {"staying": np.stack([staying(p, m, derive_seed(seed, "staying", m)) for m in p.falling])}
     progress(0.5, "ends")
     found |= ends(p, derive_seed(seed, "ends"))
-    x0 = np.concatenate([starts(16, 2, derive_seed(seed, "paths")), [(0.0, 1.0), (0.0, -1.0)]])
+    x0 = np.concatenate([starts(12, 2, derive_seed(seed, "paths")), [(0.0, 1.0), (0.0, -1.0)]])
     found["paths"] = ol.descend(ol.landscapes.StrictSaddle(2), ol.SGD(lr=p.lr), x0, 100, record=1).x
     return found
 

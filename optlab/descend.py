@@ -120,7 +120,9 @@ class _CompiledLoop:
 
     def __init__(self, study: Study, schedule: Schedule | None) -> None:
         self.study, self.compiled, self.schedule = study, study.compiled, schedule
-        self.pace = 2e6 / (study.runs * study.dim * _SLAB_SECONDS)  # steps per second; a guess until measured
+        self.count = 1  # the first slab measures how long a step takes
+        if schedule is not None and not callable(schedule):
+            raise TypeError(f"schedule: got {schedule!r}, expected a function of an int64 array of steps")
 
     def run(self, report: Progress) -> None:
         first, end = self.study.first, self.study.end
@@ -128,14 +130,14 @@ class _CompiledLoop:
             self.probe(self.compiled.step)
             self.advance(self.slab())
             report((self.compiled.step - first) / (end - first))
-        self.settle()
         for step in self.study.record_steps[bisect.bisect_left(self.study.record_steps, self.compiled.step) :]:
             self.probe(step)
+        self.settle()
 
     def slab(self) -> int:
         """How many steps to take before Python is asked again."""
         now, steps = self.compiled.step, self.study.record_steps
-        count: int = min(max(int(self.pace * _SLAB_SECONDS), 1), self.study.end - now, 1 << 22)
+        count: int = min(self.count, self.study.end - now)
         if self.study.probes and (later := bisect.bisect_right(steps, now)) < len(steps):
             count = min(count, steps[later] - now)
         return count
@@ -143,7 +145,9 @@ class _CompiledLoop:
     def advance(self, count: int) -> None:
         factors, began = self.factors(count), time.perf_counter()
         self.compiled.advance(count, factors)
-        self.pace = count / max(time.perf_counter() - began, 1e-6)
+        # Towards slabs of the wanted length, in factors that one slow or one quiet step cannot mislead far.
+        stretch = _SLAB_SECONDS / max(time.perf_counter() - began, 1e-9)
+        self.count = max(1, int(count * min(stretch, 8.0)))
 
     def settle(self) -> None:
         """Tests and records the last point."""

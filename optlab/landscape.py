@@ -58,7 +58,7 @@ class Landscape:
         bounds: ArrayLike | None = None,
         minimum: float | None = None,
     ) -> None:
-        self.dim = integer("dim", dim, 1, 2**34)
+        self.dim = integer("dim", dim, 1, 2**33)
         self.minima = points(minima, dim, "minima")
         self.saddles = points(saddles, dim, "saddles")
         self.start = np.zeros(dim) if start is None else np.array(start, np.float64).reshape(dim)

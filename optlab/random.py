@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,14 +23,17 @@ from optlab.kernels.select import cpu
 Stream = enum.IntEnum("Stream", cpu.streams)  # type: ignore[misc]
 """What the draws of one seed are for: NOISE, PERTURBATION, GRADIENT_NOISE, BATCH, INIT, DATA."""
 
+MAX_DIM = 2**33
+"""Beyond it the element's number leaves its counter word, and float64 rows would repeat."""
+
 Shape = int | tuple[int, ...]
 
 
 def _shape(given: Shape) -> tuple[int, ...]:
-    shape = (given,) if isinstance(given, int) else tuple(given)
+    shape = tuple(given) if isinstance(given, Sequence) else (given,)
     if len(shape) not in (1, 2):
         raise ValueError(f"shape: got {given!r}, expected (dim,) or (runs, dim)")
-    return tuple(integer("shape", extent, 1, 2**40) for extent in shape)
+    return tuple(integer("shape", extent, 1, MAX_DIM) for extent in shape)
 
 
 def _address(shape: tuple[int, ...], seed: int, stream: int, step: int, first_run: int) -> tuple[int, int, int, int]:
@@ -47,8 +51,8 @@ def _draw(
 ) -> Any:
     checked = _shape(shape)
     address = _address(checked, seed, stream, step, first_run)
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise TypeError(f"dtype: got {np.dtype(dtype)}, expected float32 or float64")
+    if dtype not in (np.float32, np.float64, "float32", "float64"):
+        raise TypeError(f"dtype: got {dtype}, expected float32 or float64")
     out = np.empty(checked, dtype)
     cpu.random(out, kind, *address, radius)
     return out

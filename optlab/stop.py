@@ -48,7 +48,10 @@ class StopRule:
 
 
 def _point(name: str, given: ArrayLike) -> tuple[float, ...] | float:
-    array = np.asarray(given, np.float64)
+    try:
+        array = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: got {given!r}, expected a number or a vector of numbers") from None
     if array.ndim > 1 or array.size == 0 or np.isnan(array).any():
         raise ValueError(f"{name}: got {given!r}, expected a number or a vector of numbers")
     return tuple(array.tolist()) if array.ndim else float(array)

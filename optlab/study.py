@@ -73,7 +73,10 @@ class Study:
     def _gradient_noise(self, given: float | Array | None) -> Array | None:
         if given is None:
             return None
-        sigma = np.asarray(given, np.float64)
+        try:
+            sigma = np.asarray(given, np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"gradient_noise: got {given!r}, expected numbers") from None
         if sigma.shape not in ((), (self.dim,)) or not (np.isfinite(sigma) & (sigma >= 0)).all():
             raise ValueError(f"gradient_noise: got {given!r}, expected finite numbers >= 0, one or ({self.dim},)")
         return np.ascontiguousarray(np.broadcast_to(sigma, self.dim))
@@ -87,6 +90,8 @@ class Study:
         self.arrays |= {name: np.empty(rows, self.dtype) for name in ("value", "grad_norm")}
         if record_x:
             self.arrays["x"] = np.empty((*rows, self.dim), self.dtype)
+        if not isinstance(probes, Mapping | None):
+            raise TypeError(f"probes: got {type(probes).__name__}, expected a dict of landscapes by name")
         self.probes = dict(probes or {})
         for name, probe in self.probes.items():
             if not isinstance(probe, Landscape) or probe.dim != self.dim:
@@ -95,10 +100,10 @@ class Study:
 
     def start(self, stop: StopRule | Sequence[StopRule] | None, state: Mapping[str, Array] | None) -> None:
         """Builds the compiled study."""
-        rules = [stop] if isinstance(stop, StopRule) else list(stop or [])
-        for rule in rules:
-            if not isinstance(rule, StopRule):
-                raise TypeError(f"stop: got {type(rule).__name__}, expected rules of optlab.stop")
+        given = () if stop is None else stop if isinstance(stop, Sequence) else (stop,)
+        rules = [rule for rule in given if isinstance(rule, StopRule)]
+        if len(rules) != len(given):
+            raise TypeError(f"stop: got {type(stop).__name__}, expected rules of optlab.stop")
         self.reasons = np.array(["no_decrease", "steps", *(rule.name for rule in rules), "interrupted"])
         self.setup["stops"] = [rule.compiled(self.dim) for rule in rules]
         self.state = self._state(state)
@@ -118,8 +123,10 @@ class Study:
             fresh["perturbed_step"] = np.full(self.runs, self.first - jumps.wait - 1, np.int64)
         if given is None:
             return fresh
+        if not isinstance(given, Mapping):
+            raise TypeError(f"state: got {type(given).__name__}, expected the state of a trajectory")
         if set(given) != set(fresh):
-            raise ValueError(f"state: got entries {sorted(given)}, expected {sorted(fresh)}")
+            raise ValueError(f"state: got entries {sorted(map(str, given))}, expected {sorted(fresh)}")
         for name, array in fresh.items():
             old = np.asarray(given[name])
             if old.shape != array.shape or old.dtype != array.dtype:

@@ -7,16 +7,11 @@ import os
 from collections.abc import Iterator
 from contextvars import ContextVar
 
+from optlab.checks import integer
 from optlab.kernels.select import cpu
 
 _default = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _here: ContextVar[int | None] = ContextVar("optlab_threads", default=None)
-
-
-def _checked(n: int) -> int:
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 4096:
-        raise ValueError(f"threads: got {n!r}, expected a whole number from 1 to 4096")
-    return n
 
 
 def current() -> int:
@@ -29,10 +24,11 @@ def set_default(n: int) -> None:
     """Sets the number of threads of the whole process; it starts as the number of usable cores.
 
     Raises:
-        ValueError: n is not a whole number from 1 to 4096.
+        TypeError: n is not a whole number.
+        ValueError: n is not between 1 and 4096.
     """
     global _default
-    _default = _checked(n)
+    _default = integer("threads", n, 1, 4096)
 
 
 @contextlib.contextmanager
@@ -40,7 +36,8 @@ def threads(n: int) -> Iterator[None]:
     """Uses ``n`` threads inside the ``with`` block, in this context (thread or task) only.
 
     Raises:
-        ValueError: n is not a whole number from 1 to 4096.
+        TypeError: n is not a whole number.
+        ValueError: n is not between 1 and 4096.
 
     Example:
         >>> import optlab as ol
@@ -49,7 +46,7 @@ def threads(n: int) -> Iterator[None]:
         >>> bool((ol.random.normal((100, 1000), seed=7) == alone).all())
         True
     """
-    token = _here.set(_checked(n))
+    token = _here.set(integer("threads", n, 1, 4096))
     try:
         yield
     finally:

@@ -49,7 +49,7 @@ def record_steps(record: Record, first: int, last: int) -> list[int]:
         return record.steps(first, last)
     if isinstance(record, int | np.integer):
         return sorted({*range(first, last + 1, integer("record", record, 1, MAX_STEP)), last})
-    if isinstance(record, str) or not isinstance(record, Sequence | np.ndarray) or len(record) == 0:
+    if isinstance(record, str) or np.ndim(record) != 1 or len(record) == 0:
         raise TypeError(f"record: got {record!r}, expected None, a whole number, a list of steps or log_spaced(n)")
     return sorted({integer("record", step, first, last) for step in record})
 
@@ -66,7 +66,8 @@ class Trajectory:
         last: The final points, ``(runs, dim)``.
         state: The optimizer's final state with a runs axis, and what else a continuation needs.
         stop_step: The step at which each run stopped, ``(runs,)``.
-        stop_reason: Why: "steps" (it ran to the end), the name of a stopping rule, "no_decrease" or "interrupted".
+        stop_reason: Why: "steps" (it ran to the end), the name of a stopping rule, "no_decrease" or "interrupted". The
+            record of the step at which a run stopped holds x there; only after it "no_decrease" goes back in time.
         last_step: The step of ``last``; a continuation passes it as ``first_step``.
         probes: The values of other landscapes at the records, by name, each ``(records, runs)``.
         interrupted: Whether Ctrl-C ended the study early; the records up to then are whole.

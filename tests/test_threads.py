@@ -63,7 +63,7 @@ def test_the_default_is_the_number_of_usable_cores(python: Any) -> None:
 @pytest.mark.parametrize("wrong", (0, -1, 4097, 1.5, True, "2", None))
 def test_wrong_numbers_are_refused(wrong: Any) -> None:
     for ask in (lambda: ol.threads(wrong).__enter__(), lambda: threads_module.set_default(wrong)):
-        with pytest.raises(ValueError, match=r"^threads: got .*expected a whole number from 1 to 4096$"):
+        with pytest.raises((TypeError, ValueError), match=r"^threads: got .*expected a whole number"):
             ask()
 
 

@@ -26,7 +26,7 @@ void bind_gate(py::module_& m) {
     thread_source = new py::object(std::move(source));
   });
   m.def("threads", &threads_now, "The number of threads a kernel called here would use.");
-  m.def("peak_operations", &peak_operations, py::arg("threads"), py::call_guard<py::gil_scoped_release>());
+  m.def("peak_operations", &peak_operations, py::arg("threads"), py::call_guard<ReleasedGil>());
   m.def("check_point", &check_point, py::arg("array"), py::arg("name"), py::arg("write") = false,
         "Refuses whatever is not a float32 or float64 array of shape (dim,) or (runs, dim) that a kernel can take.");
 }

@@ -38,6 +38,7 @@ void evaluate_rows(const Landscape<R>& f, const py::handle& x, const py::handle&
   }
   Batch samples;
   if (!batch.is_none()) {
+    if (!f.samples()) throw py::value_error("batch: got indices, but this landscape is not a finite sum");
     const py::array& index = gate<std::int64_t>(batch, "batch", Access::read);
     samples = {reinterpret_cast<const i64*>(pointer<std::int64_t>(index)), index.size()};
     for (i64 k = 0; k < samples.size; ++k)
@@ -46,7 +47,7 @@ void evaluate_rows(const Landscape<R>& f, const py::handle& x, const py::handle&
                               std::to_string(f.samples() - 1));
   }
   const int threads = point.size() < 1 << 13 ? 1 : threads_now();
-  const py::gil_scoped_release free;
+  const ReleasedGil free;
   evaluate(f, a, rows.runs, samples, threads);
 }
 

@@ -16,7 +16,7 @@ void draw_into(const py::array& out, const std::string& kind, double radius, u32
                                             : Distribution::ball;
   const int threads = out.size() < 1 << 15 ? 1 : threads_now();
   const FloatEnvironment environment;  // for the rounding of the radius
-  const py::gil_scoped_release free;
+  const ReleasedGil free;
   draw<R>(pointer<R>(out), rows.runs, rows.dim, d, static_cast<R>(radius), first_run, at, threads);
 }
 

@@ -72,12 +72,12 @@ class StudyHandle {
   void advance(i64 steps, const py::handle& factors) {
     const double* f = gated<double>(factors, "factors", {steps}, Access::read);
     const int threads = threads_now();
-    const py::gil_scoped_release free;
+    const ReleasedGil free;
     study_->advance(steps, f, threads);
   }
   void settle() {
     const int threads = threads_now();
-    const py::gil_scoped_release free;
+    const ReleasedGil free;
     study_->settle(threads);
   }
   bool begin(const py::handle& value, const py::handle& grad) {

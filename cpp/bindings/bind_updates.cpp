@@ -57,7 +57,7 @@ class Updater {
     gate_states<R>(rule, state, point, slope, states);
     auto* count = gated<std::int64_t>(entry(state, step_key_, "step"), "step", {}, Access::write);
     std::vector<double> given;
-    if (!lr.is_none()) given = learning_rates(lr);
+    if (!lr.is_none()) given = py::cast<std::vector<double>>(lr);
     apply<R>(rule, pointer<R>(point), pointer<R>(slope), states, rows, *count, lr.is_none() ? parameters_[0] : given);
     ++*count;
   }
@@ -76,17 +76,6 @@ class Updater {
     }
   }
 
-  static std::vector<double> learning_rates(const py::handle& lr) {
-    std::vector<double> rates;
-    if (py::isinstance<py::array>(lr))
-      rates = py::cast<std::vector<double>>(lr);
-    else
-      rates = {py::cast<double>(lr)};
-    for (double rate : rates)
-      if (!(rate >= 0)) throw py::value_error("lr: got " + std::to_string(rate) + ", expected a number >= 0");
-    return rates;
-  }
-
   template <class R>
   void apply(const Rule<R>& rule, R* x, const R* g, R* const* states, Rows rows, i64 count,
              const std::vector<double>& lr) const {
@@ -102,11 +91,14 @@ class Updater {
   }
 
   void check_runs(Rows rows, const std::vector<double>& lr) const {
-    std::size_t longest = lr.size();
-    for (const auto& parameter : parameters_) longest = std::max(longest, parameter.size());
-    if (static_cast<py::ssize_t>(longest) != rows.runs)
-      throw py::value_error("x: got " + std::to_string(rows.runs) + " runs, expected " + std::to_string(longest) +
-                            ", the length of the hyperparameter arrays");
+    const auto check = [rows](const std::vector<double>& parameter) {
+      const auto given = static_cast<py::ssize_t>(parameter.size());
+      if (given != 1 && given != rows.runs)
+        throw py::value_error("x: got " + std::to_string(rows.runs) + " runs, expected " + std::to_string(given) +
+                              ", the length of a hyperparameter");
+    };
+    check(lr);
+    for (const auto& parameter : parameters_) check(parameter);
   }
 
   template <class R>
@@ -120,7 +112,7 @@ class Updater {
     rule.prepare(p, count, c);
     if (n < kParallelFrom) return rule.update_all(x, g, states, n, c, flags_);
     const int threads = threads_now();
-    const py::gil_scoped_release free;
+    const ReleasedGil free;
     parallel((n + kChunk - 1) / kChunk, threads, [&](i64 begin, i64 end) {
       R* part[kMaxStates];
       const i64 from = begin * kChunk, to = std::min(n, end * kChunk);

@@ -17,9 +17,15 @@ std::string type_name(const py::handle& given) {
   throw py::value_error(text);
 }
 
-void check_is_array(const py::handle& given, const char* name) {
+void check_is_array(const py::handle& given, const char* name, const std::string& dtype) {
   if (py::isinstance<py::array>(given)) return;
-  refuse_type(std::string(name) + ": got " + type_name(given) + ", expected a numpy.ndarray (float32 or float64)");
+  refuse_type(std::string(name) + ": got " + type_name(given) + ", expected a numpy.ndarray of " + dtype);
+}
+
+/// C has two names for 64-bit integers, and NumPy a number for each.
+bool same_type(const py::array& array, int number) {
+  const py::dtype given = array.dtype(), wanted(number);
+  return given.kind() == wanted.kind() && given.itemsize() == wanted.itemsize();
 }
 
 std::string dtype_text(const py::array& array) {
@@ -36,11 +42,11 @@ std::string shape_text(const std::vector<py::ssize_t>& shape) {
 }
 
 const py::array& check_array(const py::handle& given, const char* name, int number, const char* dtype, Access access) {
-  check_is_array(given, name);
+  check_is_array(given, name, dtype);
   const auto& array = reinterpret_cast<const py::array&>(given);
   const auto* proxy = py::detail::array_proxy(given.ptr());
   const auto* descriptor = py::detail::array_descriptor_proxy(proxy->descr);
-  if (descriptor->type_num != number || descriptor->byteorder == '>')
+  if ((descriptor->type_num != number && !same_type(array, number)) || descriptor->byteorder == '>')
     refuse_type(std::string(name) + ": got dtype " + dtype_text(array) + ", expected " + dtype);
   if (!(proxy->flags & py::array::c_style))
     refuse_value(std::string(name) +
@@ -73,7 +79,7 @@ void check_apart(const py::array& a, const char* a_name, const py::array& b, con
 }
 
 char float_kind(const py::handle& given, const char* name) {
-  check_is_array(given, name);
+  check_is_array(given, name, "float32 or float64");
   const auto array = py::reinterpret_borrow<py::array>(given);
   const int number = array.dtype().num();
   if (number == py::detail::npy_format_descriptor<float>::value) return 'f';

@@ -75,9 +75,10 @@ std::vector<R> numbers(const py::handle& given, const char* name, const std::vec
 /// One number likewise.
 template <class R>
 R number(const py::handle& given) {
-  const double value = py::cast<double>(given);
+  const volatile double value = py::cast<double>(given);  // volatile: to be loaded inside the environment
   const FloatEnvironment environment;
-  return static_cast<R>(value);
+  const volatile R rounded = static_cast<R>(value);
+  return rounded;
 }
 
 /// (dim,) or (runs, dim).
@@ -85,6 +86,19 @@ struct Rows {
   py::ssize_t runs, dim;
 };
 Rows rows_of(const py::array& array, const char* name);
+
+/// Lets other Python threads run. Unlike pybind11's, it may be left by the forced unwinding with which the interpreter
+/// ends a daemon thread that comes back too late.
+class ReleasedGil {
+ public:
+  ReleasedGil() : state_(PyEval_SaveThread()) {}
+  ~ReleasedGil() noexcept(false) { PyEval_RestoreThread(state_); }
+  ReleasedGil(const ReleasedGil&) = delete;
+  ReleasedGil& operator=(const ReleasedGil&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
 
 /// The number of threads that `with optlab.threads(n)` asks for here, by way of the function set from Python.
 int threads_now();

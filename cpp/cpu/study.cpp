@@ -180,9 +180,9 @@ void Study<R>::begin_group(i64 group, i64 t, Workspace& w) {
   w.has_full = w.has_value = w.has_norm = w.perturbed = false;
   gradient(group, t, w);
   if (!setup_.stops.empty()) check_stops(group, t, w);
-  if (setup_.perturbation.must_decrease) check_decrease(group, t, w);
   const i64 row = record_row(t, w);
   if (row >= 0) record(group, row, w);
+  if (setup_.perturbation.must_decrease) check_decrease(group, t, w);
   if (!setup_.perturbation.on || t == setup_.last_step) return;
   perturb(group, t, w);
   if (w.perturbed && setup_.landscape) gradient(group, t, w);

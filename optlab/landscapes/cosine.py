@@ -35,7 +35,7 @@ class Cosine(CompiledLandscape):
         self.c = real("c", c)
         if self.c == 0:
             raise ValueError("c: got 0.0, expected a frequency that is not 0")
-        dim = integer("dim", dim, 1, 2**34)
+        dim = integer("dim", dim, 1, 2**33)
         super().__init__(
             dim, [np.full(dim, self.c)], bounds=[np.full(dim, -15.0), np.full(dim, 15.0)], start=np.full(dim, 10.0)
         )

@@ -49,11 +49,21 @@ class Custom(Landscape):
         super().__init__(dim, **truth)
         self._value, self._grad, self._hvp = value, grad, hvp
 
-    def _rows(self, x: Array, name: str = "x") -> Array:
-        cpu.check_point(x, name)
+    def _rows(self, x: Array) -> Array:
+        cpu.check_point(x, "x")
         if x.shape[-1] != self.dim:
-            raise ValueError(f"{name}: got {x.shape[-1]} coordinates, expected {self.dim}")
+            raise ValueError(f"x: got {x.shape[-1]} coordinates, expected {self.dim}")
         return x.reshape(-1, self.dim)
+
+    @staticmethod
+    def _like(given: Array, name: str, x: Array, write: bool = False) -> Array:
+        """The rows of an array that must be as x is."""
+        cpu.check_point(given, name, write)
+        if given.dtype != x.dtype:
+            raise TypeError(f"{name}: got dtype {given.dtype}, expected {x.dtype}")
+        if given.shape != x.shape:
+            raise ValueError(f"{name}: got shape {given.shape}, expected {x.shape}")
+        return given.reshape(-1, x.shape[-1])
 
     @staticmethod
     def _checked(result: Any, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -79,6 +89,9 @@ class Custom(Landscape):
         """See :meth:`optlab.Landscape.grad`."""
         self._no_batch(batch)
         rows = self._rows(x)
+        into = None if out is None else self._like(out, "out", x, write=True)
+        if into is not None and np.shares_memory(into, x):
+            raise ValueError("out and x: got overlapping memory, expected separate arrays")
         grad = self._checked(self._grad(rows), "grad", rows.shape, x.dtype).reshape(x.shape)
         if out is None:
             return grad
@@ -88,7 +101,7 @@ class Custom(Landscape):
     def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
         """See :meth:`optlab.Landscape.hvp`."""
         self._no_batch(batch)
-        rows, along = self._rows(x), self._rows(v, "v")
+        rows, along = self._rows(x), self._like(v, "v", x)
         if self._hvp is not None:
             return self._checked(self._hvp(rows, along), "hvp", rows.shape, x.dtype).reshape(x.shape)
         norm = np.linalg.norm(along, axis=1, keepdims=True)

@@ -25,7 +25,7 @@ class LongValley(CompiledLandscape):
     kind = "long_valley"
 
     def __init__(self, dim: int = 2, steepness: float = 100.0) -> None:
-        dim, self.steepness = integer("dim", dim, 2, 2**34), real("steepness", steepness, np.finfo(float).tiny)
+        dim, self.steepness = integer("dim", dim, 2, 2**33), real("steepness", steepness, np.finfo(float).tiny)
         floor = (np.arange(dim) == 0).astype(np.float64)
         bounds = np.where(floor > 0, 12.0, 2.0)
         super().__init__(

@@ -26,7 +26,7 @@ class Rastrigin(CompiledLandscape):
     kind = "rastrigin"
 
     def __init__(self, dim: int = 2, amplitude: float = 10.0) -> None:
-        dim, self.amplitude = integer("dim", dim, 1, 2**34), real("amplitude", amplitude, 0.0)
+        dim, self.amplitude = integer("dim", dim, 1, 2**33), real("amplitude", amplitude, 0.0)
         super().__init__(
             dim,
             [np.full(dim, self.amplitude)],

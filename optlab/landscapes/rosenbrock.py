@@ -28,7 +28,7 @@ class Rosenbrock(CompiledLandscape):
     kind = "rosenbrock"
 
     def __init__(self, dim: int = 2) -> None:
-        dim = integer("dim", dim, 2, 2**34)
+        dim = integer("dim", dim, 2, 2**33)
         start = np.where(np.arange(dim) % 2 == 0, -1.2, 1.0)
         super().__init__(
             dim, [], minima=np.ones((1, dim)), minimum=0.0, start=start, bounds=[np.full(dim, -2.0), np.full(dim, 2.0)]

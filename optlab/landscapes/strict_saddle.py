@@ -52,7 +52,7 @@ class StrictSaddle(CompiledLandscape):
         bounded: bool = True,
         rotation: ArrayLike | int | None = None,
     ) -> None:
-        dim = integer("dim", dim, 1, 2**34)
+        dim = integer("dim", dim, 1, 2**33)
         self.negative = integer("negative", negative, 1, dim)
         self.curvature = real("curvature", curvature, np.finfo(float).tiny)
         low, high = (real("positive", end, np.finfo(float).tiny) for end in positive)

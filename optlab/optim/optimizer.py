@@ -28,7 +28,7 @@ def per_run(name: str, given: PerRun, low: float, high: float = float("inf"), *,
     """
     if np.ndim(given) == 0:
         return real(name, given, low, high, open_high=open_high)
-    numbers = np.asarray(given)
+    numbers = np.array(given, dtype=object) if isinstance(given, Sequence) else np.asarray(given)
     if numbers.ndim != 1 or numbers.size == 0:
         raise ValueError(f"{name}: got shape {numbers.shape}, expected one number or (runs,)")
     return tuple(real(name, number, low, high, open_high=open_high) for number in numbers.tolist())
@@ -99,4 +99,5 @@ class Optimizer:
             TypeError: an array is not of the dtype of x, or no array.
             ValueError: shapes differ, memory is strided, read-only or overlapping, or lr is negative.
         """
-        self._updater.step(x, grad, state, lr)  # type: ignore[attr-defined]
+        rates = None if lr is None else np.atleast_1d(per_run("lr", lr, 0.0)).tolist()
+        self._updater.step(x, grad, state, rates)  # type: ignore[attr-defined]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from optlab.optim.optimizer import Optimizer, PerRun, per_run
 
 
@@ -59,7 +61,7 @@ class SGD(Optimizer):
         object.__setattr__(self, "momentum", per_run("momentum", self.momentum, 0.0, 1.0, open_high=True))
         object.__setattr__(self, "dampening", per_run("dampening", self.dampening, 0.0, 1.0))
         object.__setattr__(self, "weight_decay", per_run("weight_decay", self.weight_decay, 0.0))
-        if self.nesterov and (self.momentum == 0.0 or self.dampening != 0.0):
+        if self.nesterov and (np.min(self.momentum) == 0 or np.max(self.dampening) != 0):
             raise ValueError(
                 f"nesterov: got momentum {self.momentum} and dampening {self.dampening}, "
                 "expected momentum > 0 and no dampening"

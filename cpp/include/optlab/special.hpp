@@ -2,9 +2,10 @@
 // are the same at every SIMD width, on every instruction set and on the GPU, which no system's mathematics library
 // promises. The coefficients are weighted least-squares fits at Chebyshev nodes, made with 60 digits. Error bounds (in
 // ulp of the result; tests/test_special.py measures them against 50 digits):
-//   log      float 1.0, double 1.0      exp   float 1.0, double 1.0, subnormal results 1.5
-//   sin, cos float and double 1.0 where |result| >= 1e-3, absolute error 1e-3 ulp(1) below, for |x| up to
-//            kSinLimit (12867 in float, 1.6e6 in double); beyond it the argument has no digits left for us: NaN
+//   log      1.0                 exp   1.0, subnormal results 1.5
+//   sin, cos 2.5 where |result| >= 1e-3, absolute error 1.5e-3 ulp(1) below, of x in radians or in turns. In radians
+//   for
+//            |x| up to sin_limit (12867 in float, 1.6e6 in double); beyond it the argument has no digits left: NaN
 #pragma once
 #include "portable.hpp"
 
