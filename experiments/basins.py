@@ -5,10 +5,10 @@ amplitudes in [½, 1½) and frequencies in [−2, 2] rounded to halves. So g rep
 period holds everything there is, and the global minimum is that of the whole plane. A draw whose four waves do not span
 the plane has valleys instead of minima and is drawn again.
 
-The sums of |amplitude| · |frequency vector|^n bound the gradient (n = 1: L), the Hessian (n = 2: M) and the change of
-the Hessian (n = 3: K). Gradient descent steps by 1/M, so that g falls at every step. Certificates: every point of the
-plane is within h/√2 of a grid of spacing h, so the minimum lies at most L h/√2 below the lowest value on the grid; a
-point with gradient G and least Hessian eigenvalue λ > √(2 K G) has a strict minimum beside it (Newton-Kantorovich).
+The sums of |amplitude| · |frequency vector|^n bound the gradient (n = 1: L), the Hessian (n = 2: M) and its change
+(n = 3: K). Gradient descent steps by 1/M, so that g falls at every step. Every point of the plane is within h/√2 of a
+grid of spacing h, so the minimum lies at most L h/√2 below the grid's lowest value; a point with gradient G and least
+Hessian eigenvalue λ > √(2 K G) has a strict minimum beside it (Newton-Kantorovich theorem).
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def wrapped(points: np.ndarray) -> np.ndarray:
 
 
 def limits(f: ol.Landscape, lr: float, starts: np.ndarray, p: Params) -> tuple[np.ndarray, np.ndarray]:
-    """The different limit points of gradient descent, and which of them each start reaches (-1: none in time)."""
+    """The different limit points of gradient descent (or a last point), and which each start reaches (-1: none)."""
     run = ol.descend(f, ol.SGD(lr=lr), starts, p.steps, stop=ol.stop.grad_norm(ARRIVED))
     found, label = [], np.full(len(starts), -1)
     waiting = np.flatnonzero(run.stop_reason == "grad_norm")
@@ -67,7 +67,7 @@ def limits(f: ol.Landscape, lr: float, starts: np.ndarray, p: Params) -> tuple[n
         near = np.linalg.norm(wrapped(run.last[waiting] - found[-1]), axis=1) < SEPARATE
         label[waiting[near]] = len(found) - 1
         waiting = waiting[~near]
-    return np.array(found).reshape(-1, 2), label
+    return np.array(found or run.last[:1]), label
 
 
 def study(table: np.ndarray, seed: int, p: Params) -> tuple[float, ...]:
@@ -76,11 +76,10 @@ def study(table: np.ndarray, seed: int, p: Params) -> tuple[float, ...]:
     starts = [lattice(p.grid, derive_seed(seed, "grid")), PERIOD * uniform((p.starts, 2), derive_seed(seed, "starts"))]
     minima, label = limits(f, 1 / bound(table, 2), np.concatenate(starts), p)
     value = f.value(minima)
-    best = np.min(value, initial=np.inf)
-    hit = np.isin(label, np.flatnonzero(value < best + SAME))
-    curvature = np.min([np.linalg.eigvalsh(f.hessian(point))[0] for point in minima], initial=np.inf)
+    hit = np.isin(label, np.flatnonzero(value < value.min() + SAME))
+    curvature = min(np.linalg.eigvalsh(f.hessian(point))[0] for point in minima)
     lowest = f.value(lattice(p.certificate, derive_seed(seed, "certificate"))).min()
-    depth = (lowest - best) / (bound(table, 1) * PERIOD / p.certificate / np.sqrt(2))
+    depth = (lowest - value.min()) / (bound(table, 1) * PERIOD / p.certificate / np.sqrt(2))
     strictness = curvature / np.sqrt(2 * bound(table, 3) * ARRIVED)
     return len(minima), depth, strictness, hit[: p.grid**2].mean(), hit[p.grid**2 :].sum(), np.sum(label >= 0)
 
@@ -88,8 +87,7 @@ def study(table: np.ndarray, seed: int, p: Params) -> tuple[float, ...]:
 def picture(table: np.ndarray, seed: int, p: Params) -> dict[str, np.ndarray]:
     """The map of the basins of one g, the convex function beside it, and paths from the same starts on both."""
     f, bowl = Sinusoid(table), Quadratic(CONVEX, rotation=derive_seed(seed, "bowl"))
-    rates = {f: 1 / bound(table, 2), bowl: 0.5 / max(CONVEX)}
-    grid = lattice(p.map, derive_seed(seed, "map"))
+    rates, grid = {f: 1 / bound(table, 2), bowl: 0.5 / max(CONVEX)}, lattice(p.map, derive_seed(seed, "map"))
     minima, label = limits(f, rates[f], grid, p)
     meeting, ends = limits(bowl, rates[bowl], grid, p)
     few = 8 * uniform((12, 2), derive_seed(seed, "paths")) - 4  # near the middle: few paths leave the picture
@@ -118,9 +116,10 @@ def compute(p: Params, seed: int, progress: Progress) -> dict[str, np.ndarray]:
 def claims(data: Data, p: Params) -> list[Claim]:
     """Convex against nonconvex, the certificates, and the share of good starts."""
     area, total, arrived = data["area"].mean(), p.functions * p.starts, int(data["arrived"].sum())
-    # Eight standard errors: 3.3 for the interval at level 0.999 and 4.7 for chance. The area itself is known far
-    # better: only the grid's cells on the border of the basin can be counted wrongly.
+    # Eight standard errors: 3.3 for the interval at level 0.999 and 4.7 for chance. The area is known far better: only
+    # cells on the basin's border can be counted wrongly. The 1 keeps variances positive where every start succeeds.
     margin = 8 * np.sqrt(area * (1 - area) / total)
+    chance = (data["hits"] - p.starts * data["area"]) ** 2 / (p.starts * data["area"] * (1 - data["area"]) + 1)
     # Outside [0, 1] the multistart missed the minimum or the bound is wrong; the number furthest from it is judged.
     depth = data["depth"][np.argmax(np.abs(data["depth"] - 0.5))]
     said = {
@@ -131,6 +130,7 @@ def claims(data: Data, p: Params) -> list[Claim]:
         "arrives": f"Starts arrive: the share whose gradient falls below {ARRIVED:g} in {p.steps} steps.",
         "certified": "Multistart finds each global minimum: how far below a grid's, in units of what the grid allows.",
         "share": "The share of random starts that reach the global minimum is the area of its basin.",
+        "each_share": "That is so for each function: the squared difference in units of its variance, on average.",
     }
     return [
         exact("convex", said["convex"], data["convex_ends"], 1),
@@ -140,6 +140,7 @@ def claims(data: Data, p: Params) -> list[Claim]:
         # Not all: now and then two critical points almost merge, and descent to such a flat minimum takes longer.
         fraction("arrives", said["arrives"], arrived, p.functions * (p.grid**2 + p.starts), None, (0.95, None)),
         bounded("certified", said["certified"], depth, (0.0, 1.0)),
+        mean("each_share", said["each_share"], chance, 1.0, (None, 3.0)),
         fraction("share", said["share"], data["hits"].sum(), total, area, (area - margin, area + margin)),
     ]
 

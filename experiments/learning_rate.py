@@ -36,10 +36,10 @@ def path(lr: float, steps: int, dtype: str = "float64") -> np.ndarray:
     return ol.descend(PARABOLA, ol.SGD(lr=lr), np.array([START], dtype), steps, record=1).x[:, 0, 0]
 
 
-def rounding_errors(lr: float, xs: np.ndarray) -> list[float]:
+def rounding_errors(lr: float, xs: np.ndarray, dtype: str) -> list[float]:
     """The distance of each x_k, k ≥ 1, from 1.5 (1 − 2η)^k, in units of the bound on rounding."""
     # The decimal number that was asked for, not the float next to it.
-    eta, u = Fraction(str(lr)), Fraction(float(np.finfo(xs.dtype).eps)) / 2
+    eta, u = Fraction(str(lr)), Fraction(float(np.finfo(dtype).eps)) / 2
     factor = 1 - 2 * eta
     theta = u + 2 * eta / abs(factor) * (2 * u + u**2) * (1 + u)
     errors = []
@@ -66,7 +66,7 @@ def compute(p: Params, seed: int, progress: Progress) -> dict[str, np.ndarray]:
     corners = START * (-1.0) ** np.arange(p.long + 1)
     return {
         **paths,
-        "errors": np.array([[rounding_errors(*run) for run in zip(rates, paths[d], strict=True)] for d in DTYPES]),
+        "errors": np.array([[rounding_errors(*run, d) for run in zip(rates, paths[d], strict=True)] for d in DTYPES]),
         # -1 stands for never.
         "steps_needed": np.where(near.any(axis=1), near.argmax(axis=1), -1),
         "off_cycle": np.array([np.sum(path(RATES[-1], p.long, dtype) != corners) for dtype in DTYPES]),
@@ -122,8 +122,8 @@ def side_claims(data: Data, p: Params) -> list[Claim]:
         exact("one_side", stays, np.sum(jumps[:2]), 0),
         exact("jumps_sides", crosses, jumps[2], p.steps),
         exact("cycles", cycles, np.sum(data["off_cycle"]), 0),
-        # A quotient of two points carries the rounding of one step, less than 5 u, and its own.
-        exact("diverges", leaves, growth.min(), abs(1 - 2 * TOO_HIGH), 8 * EPS),
+        # Beyond 1 by more than the rounding of a step and of the quotient.
+        bounded("diverges", leaves, growth.min(), (1 + 8 * EPS, None), 2 * TOO_HIGH - 1),
         exact("edge", meets, data["edges"][np.argmax(np.abs(data["edges"] - 1))], 1.0, p.spacing / 2),
     ]
 

@@ -52,7 +52,7 @@ void evaluate_rows(const Landscape<R>& f, const py::handle& x, const py::handle&
 }
 
 template <class R>
-void bind(py::module_& m, const char* name) {
+void bind_landscape(py::module_& m, const char* name) {
   py::class_<LandscapeHandle<R>>(m, name, py::module_local())
       .def_static(
           "listed",
@@ -82,8 +82,8 @@ void bind(py::module_& m, const char* name) {
 }  // namespace
 
 void bind_landscapes(py::module_& m) {
-  bind<float>(m, "Landscape32");
-  bind<double>(m, "Landscape64");
+  bind_landscape<float>(m, "Landscape32");
+  bind_landscape<double>(m, "Landscape64");
 }
 
 }  // namespace optlab

@@ -1,4 +1,5 @@
 // The table of contents of the extension. It is compiled once per instruction set, as _cpu_v2, _cpu_v3, ...
+#include "digest.hpp"
 #include "families.hpp"
 
 #define OPTLAB_MODULE_NAMED(name, variable) PYBIND11_MODULE(name, variable)
