@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +19,7 @@ from optlab.experiment.experiment import Experiment
 from optlab.experiment.job import Outcome
 
 _COLOURS = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
-_STATEMENT = 120
+_STATEMENT = 140
 
 
 def show_outcome(outcome: Outcome, place: str) -> None:
@@ -33,21 +34,28 @@ def show_outcome(outcome: Outcome, place: str) -> None:
 
 
 def claims_table(claims: Sequence[Claim]) -> Table:
-    """Return a table of claims that fits into 80 columns."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("claim", ratio=1)
-    for heading in ("measured", "interval", "accept", "verdict"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "measured" else "left")
-    for claim in claims:
+    """Return a table of claims that fits into 80 columns: a line of numbers, and the statement below it."""
+    rows = [_cells(claim) for claim in claims]
+    heading = ("claim", "measured", "interval", "accept", "verdict")
+    widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column(Text(_aligned(heading, widths)))
+    for claim, cells in zip(claims, rows, strict=True):
+        numbers = Text(_aligned(cells, widths), overflow="fold")
+        numbers.stylize("bold", 0, len(claim.name))
+        numbers.highlight_words([claim.verdict], style=_COLOURS[claim.verdict])
         statement = textwrap.shorten(claim.statement, _STATEMENT, placeholder=" ...")
-        table.add_row(
-            Text(f"{claim.name}\n").append(statement, style="dim"),
-            f"{claim.measured:.4g}",
-            "exact" if claim.low == claim.high else _interval(claim.low, claim.high),
-            _interval(*_open_ends(claim)),
-            Text(claim.verdict, style=_COLOURS[claim.verdict]),
-        )
+        table.add_row(Group(numbers, Padding(Text(statement, style="dim"), (0, 0, 0, 2))))
     return table
+
+
+def _cells(claim: Claim) -> tuple[str, ...]:
+    interval = "exact" if claim.low == claim.high else _interval(claim.low, claim.high)
+    return claim.name, f"{claim.measured:.4g}", interval, _interval(*_open_ends(claim)), claim.verdict
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def show_experiments(experiments: Iterable[Experiment]) -> None:
