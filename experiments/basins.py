@@ -2,13 +2,12 @@
 
 The nonconvex function is the lecture's g(x, y) = Σ_{i=1,2} a_i sin(b_i x + c_i y) + d_i cos(e_i x + f_i y), with random
 amplitudes in [½, 1½) and frequencies in [−2, 2] rounded to halves. So g repeats itself every 4π in x and in y: one
-period holds everything there is, and the global minimum is that of the whole plane. A draw whose four waves do not span
-the plane has valleys instead of minima and is drawn again.
+period holds everything, and the global minimum is that of the plane. Waves that do not span the plane are drawn again.
 
-The sums of |amplitude| · |frequency vector|^n bound the gradient (n = 1: L), the Hessian (n = 2: M) and its change
-(n = 3: K). Gradient descent steps by 1/M, so that g falls at every step. Every point of the plane is within h/√2 of a
-grid of spacing h, so the minimum lies at most L h/√2 below the grid's lowest value; a point with gradient G and least
-Hessian eigenvalue λ > √(2 K G) has a strict minimum beside it (Newton-Kantorovich theorem).
+Σ |amplitude| · |frequency vector|^n bounds the gradient (n = 1: L), the Hessian (n = 2: M) and its change (n = 3: K).
+A step is 1/M, so that g falls at every step. Every point is within h/√2 of a grid of spacing h, so the minimum lies at
+most L h/√2 below the grid's lowest value; a point with gradient G and least Hessian eigenvalue λ > √(2 K G) has a
+strict minimum beside it (Newton-Kantorovich theorem).
 """
 
 from __future__ import annotations
