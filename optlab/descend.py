@@ -72,7 +72,7 @@ def descend(
         perturbation: Jumps where the gradient is small.
         batch_size: Samples per step of a finite sum, drawn with replacement (stream BATCH).
         seed: Of all randomness.
-        state: A trajectory's ``state``, to continue it; copied.
+        state: A trajectory's ``state``, to continue it; copied. Runs that had stopped start again.
         first_step: The number of the first step, where a continuation goes on.
         first_run: The number of the first run, to reproduce a part of the runs alone.
         record: None: first and last; k: every k-th and the last; a list of steps; or :func:`log_spaced`.
@@ -179,8 +179,10 @@ class _OutsideLoop(_CompiledLoop):
         return 1
 
     def advance(self, count: int) -> None:
+        factor = float(self.factors(count)[0])
         grad = self.begin()
-        self.compiled.end(grad, float(self.factors(count)[0]))
+        self.compiled.end(grad, factor)
+        self.study.undo = {}
 
     def settle(self) -> None:
         if self.compiled.any_active:
@@ -192,6 +194,9 @@ class _OutsideLoop(_CompiledLoop):
         """Tests, records and perturbs; returns the gradient that the step takes."""
         self.compiled.flush()
         value, grad = self.study.f.value_and_grad(self.study.last)
+        jumping = {name: array for name, array in self.study.arrays.items() if name.startswith("perturbed_")}
+        if jumping:  # Ctrl-C may come between the jump and its step
+            self.study.undo = {name: array.copy() for name, array in {**jumping, "last": self.study.last}.items()}
         if self.compiled.begin(np.ascontiguousarray(value), grad):
             self.compiled.flush()
             grad = self.study.f.grad(self.study.last)

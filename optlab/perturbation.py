@@ -80,7 +80,8 @@ class Perturbation:
         scales = {"smoothness": smoothness, "hessian_lipschitz": hessian_lipschitz, "gap": gap, "eps": eps}
         for name, number in (scales | {"c": c, "delta": delta}).items():
             real(name, number, sys.float_info.min)
-        chi = 3 * max(math.log(dim * smoothness * gap / (c * eps**2 * delta)), 4.0)
+        product = sum(map(math.log, (integer("dim", dim, 1, 2**33), smoothness, gap)))
+        chi = 3 * max(product - math.log(c) - 2 * math.log(eps) - math.log(delta), 4.0)
         small = math.sqrt(c) / chi**2 * eps
         wait = math.ceil(chi / c**2 * smoothness / math.sqrt(hessian_lipschitz * eps))
         decrease = c / chi**3 * math.sqrt(eps**3 / hessian_lipschitz)

@@ -60,8 +60,8 @@ class Study:
         """Checks everything that draws."""
         if perturbation is not None and not isinstance(perturbation, Perturbation):
             raise TypeError(f"perturbation: got {type(perturbation).__name__}, expected an optlab Perturbation")
-        if batch_size is not None and self.f.n_samples is None:
-            raise ValueError(f"batch_size: got {batch_size}, but this landscape is not a finite sum")
+        if batch_size is not None and (self.f.n_samples is None or not isinstance(self.f, CompiledLandscape)):
+            raise ValueError(f"batch_size: got {batch_size}, but this landscape is not a finite sum in compiled code")
         self.setup |= {
             "noise": math.sqrt(real("noise", noise, 0.0)),
             "gradient_noise": self._gradient_noise(gradient_noise),
@@ -113,6 +113,7 @@ class Study:
         self.arrays["stop_reason"] = np.zeros(self.runs, np.int64)
         handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None
         kind = cpu.Study32 if self.dtype == np.float32 else cpu.Study64
+        self.undo: dict[str, Array] = {}  # how to take back a jump whose step is never taken
         self.compiled = kind(handle, self.optimizer.rule(), self.setup, self.arrays)
 
     def _state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
@@ -137,6 +138,10 @@ class Study:
     def trajectory(self, interrupted: bool) -> Trajectory:
         """What the study has come to."""
         self.compiled.flush()
+        if interrupted:
+            running = self.arrays["stop_step"] < 0
+            for name, old in self.undo.items():
+                self.arrays[name][running] = old[running]
         # Where all runs have stopped, how far the loop went on is chance.
         now = self.compiled.step if interrupted else self.end
         kept = sum(step < now for step in self.record_steps) if interrupted else len(self.record_steps)

@@ -568,6 +568,29 @@ def test_interrupted_studies_continue_to_the_bit() -> None:
     assert_same_bits(rest.last, ol.descend(f, opt, x0, 50, **options).last)
 
 
+def test_a_jump_without_its_step_is_taken_back() -> None:
+    f, calls = saddle(), []
+
+    def grad(x: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        if len(calls) == 2:  # the gradient after the first jump
+            raise KeyboardInterrupt
+        return f.grad(x)
+
+    options = {"perturbation": ol.Perturbation(0.01, 0.1, 5), "stop": ol.stop.leaves_ball(1e-4), "seed": 3}
+    part = ol.descend(ol.landscapes.Custom(7, f.value, grad), ol.SGD(lr=0.1), np.zeros((2, 7)), 20, **options)
+    assert part.interrupted and part.last_step == 0 and not part.last.any()
+    rest = ol.descend(f, ol.SGD(lr=0.1), part.last, 20, state=part.state, **options)
+    assert_same_study(rest, ol.descend(f, ol.SGD(lr=0.1), np.zeros((2, 7)), 20, **options))
+
+
+def test_batches_of_a_python_landscape_are_refused() -> None:
+    sums = ol.landscapes.Custom(2, lambda x: x.sum(1), np.ones_like)
+    sums.n_samples = 10
+    with pytest.raises(ValueError, match=r"^batch_size: got 2, but .* not a finite sum in compiled code"):
+        ol.descend(sums, ol.SGD(lr=0.1), np.zeros(2), 3, batch_size=2)
+
+
 @pytest.mark.parametrize("kind", (wrapped, lambda f: f), ids=("custom", "compiled"))
 def test_progress_is_told_and_ends_at_one(kind: Any) -> None:
     told: list[float] = []

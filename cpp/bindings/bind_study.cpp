@@ -56,6 +56,8 @@ class StudyHandle {
     s.first_run = integer("first_run");
     s.rule_step = integer("rule_step");
     s.batch_size = integer("batch_size");
+    if (s.batch_size && (!s.landscape || !s.landscape->samples()))
+      throw py::value_error("batch_size: expected 0 where the landscape is not a finite sum");
     s.seed = py::cast<u64>(setup["seed"]);
     s.flags = py::cast<u32>(setup["flags"]);
     s.parameters = py::cast<std::vector<double>>(setup["parameters"]);

@@ -164,7 +164,8 @@ void Study<R>::flush() {
 template <class R>
 i64 Study<R>::record_row(i64 t, Workspace& w) const {
   const auto& steps = setup_.record_steps;
-  while (w.cursor < steps.size() && steps[w.cursor] < t) ++w.cursor;
+  if (w.cursor < steps.size() && steps[w.cursor] < t)
+    w.cursor = static_cast<std::size_t>(std::lower_bound(steps.begin(), steps.end(), t) - steps.begin());
   return w.cursor < steps.size() && steps[w.cursor] == t ? static_cast<i64>(w.cursor) : -1;
 }
 

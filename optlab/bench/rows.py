@@ -17,7 +17,8 @@ class Row:
     """One kernel against one peer in one case.
 
     ``ratio`` is the peer's time over ours; ``limit_share`` is the share of the named limit that ours reaches. A peer
-    that is not installed has no times, and ``agrees`` says so.
+    that is not installed has no times, and ``agrees`` says so. ``threads`` is ours, and PyTorch's; NumPy uses one, and
+    JAX all cores.
     """
 
     kernel: str

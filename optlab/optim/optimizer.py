@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,5 +100,11 @@ class Optimizer:
             TypeError: an array is not of the dtype of x, or no array.
             ValueError: shapes differ, memory is strided, read-only or overlapping, or lr is negative.
         """
-        rates = None if lr is None else np.atleast_1d(per_run("lr", lr, 0.0)).tolist()
+        # A schedule calls this at every step with a plain number, which therefore takes the short way.
+        if lr is None:
+            rates = None
+        elif type(lr) is float and 0.0 <= lr < math.inf:
+            rates = [lr]
+        else:
+            rates = np.atleast_1d(per_run("lr", lr, 0.0)).tolist()
         self._updater.step(x, grad, state, rates)  # type: ignore[attr-defined]
