@@ -76,7 +76,6 @@ def contest(case: Case) -> Contest:
         agrees=agrees,
         limit="vector peak",
         least_seconds=work / cpu.peak_operations(min(count, case.runs)),
-        *case.runs * case.dim * case.steps / cpu.peak_operations(min(count, case.runs)),
     )
 
 
