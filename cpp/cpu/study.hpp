@@ -77,7 +77,15 @@ class Study {
   i64 step() const { return now_; }
 
  private:
-  struct Workspace;
+  /// What one thread needs to work on a group, and what it has measured there at this step.
+  struct Workspace {
+    Workspace(i64 packs, i64 batch) : g(packs), full(packs), index(static_cast<std::size_t>(batch)) {}
+    Buffer<P> g, full, scratch;
+    std::vector<i64> index;
+    std::size_t cursor = 0;  // first record step not before now
+    bool g_is_full = true, has_full = false, has_value = false, has_norm = false, perturbed = false;
+    alignas(kRegister) R value[kLanes<R>], norm[kLanes<R>];
+  };
   struct Outside {
     const R *value = nullptr, *grad = nullptr;
   };

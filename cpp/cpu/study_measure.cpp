@@ -1,0 +1,174 @@
+// What a study measures at a point: gradient, value, norm, the stopping rules, the records.
+#include "study.hpp"
+
+#include <algorithm>
+
+#include "sums.hpp"
+
+namespace optlab {
+
+template <class R>
+void Study<R>::full_gradient(i64 group, Workspace& w) const {
+  if (setup_.landscape) return setup_.landscape->grad(w.full.get(), point(group), layout_, Batch{}, w.scratch);
+  for (int lane = 0; lane < lanes_of(group); ++lane)
+    load(w.full.get(), lane, outside_.grad + run_of(group, lane) * setup_.dim);
+}
+
+/// The gradient the rule will see, in w.g: the batch's where there is one.
+template <class R>
+void Study<R>::gradient(i64 group, i64 t, Workspace& w) const {
+  if (setup_.batch_size == 0) {
+    full_gradient(group, w);
+    std::swap(w.g, w.full);
+    w.g_is_full = true;
+    return;
+  }
+  draw_indices(w.index.data(), setup_.batch_size, static_cast<u32>(setup_.landscape->samples()),
+               static_cast<u32>(setup_.first_run + group), {setup_.seed, kBatch, static_cast<u64>(t)});
+  setup_.landscape->grad(w.g.get(), point(group), layout_, {w.index.data(), setup_.batch_size}, w.scratch);
+  w.g_is_full = false;
+}
+
+template <class R>
+void Study<R>::measure_value(i64 group, Workspace& w) const {
+  if (w.has_value) return;
+  w.has_value = true;
+  if (setup_.landscape) return setup_.landscape->value(w.value, point(group), layout_, Batch{}, w.scratch);
+  for (int lane = 0; lane < lanes_of(group); ++lane) w.value[lane] = outside_.value[run_of(group, lane)];
+}
+
+template <class R>
+void Study<R>::measure_norm(i64 group, Workspace& w) const {
+  if (w.has_norm) return;
+  w.has_norm = true;
+  if (!w.g_is_full && !w.has_full) full_gradient(group, w);
+  w.has_full = true;
+  const P* g = w.g_is_full ? w.g.get() : w.full.get();
+  const auto square = [g](i64 p) { return g[p] * g[p]; };
+  if (layout_ == Layout::runs)
+    sum_terms<R, true>(w.norm, setup_.dim, square);
+  else
+    sum_terms<R, false>(w.norm, setup_.dim, square);
+  for (int lane = 0; lane < width_; ++lane) w.norm[lane] = sqrt<R>(w.norm[lane]);
+}
+
+/// A rule's quantity per lane, to be compared with its threshold. Box: the largest excess over a bound; nonfinite: 0 or
+/// NaN.
+template <class R>
+void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R* out) const {
+  using Kind = typename StopRule<R>::Kind;
+  const int lanes = lanes_of(group);
+  if (rule.kind == Kind::grad_norm) {
+    measure_norm(group, w);
+    std::copy(w.norm, w.norm + lanes, out);
+    return;
+  }
+  if (rule.kind == Kind::value) {
+    measure_value(group, w);
+    std::copy(w.value, w.value + lanes, out);
+    return;
+  }
+  const P* x = point(group);
+  const bool runs = layout_ == Layout::runs;
+  const auto bound = [&](const std::vector<R>& of, i64 p) {
+    return runs ? splat(of[static_cast<std::size_t>(p)]) : optlab::load(of.data() + p * kLanes<R>);
+  };
+  if (rule.kind == Kind::distance) {
+    const auto term = [&](i64 p) {
+      const P d = x[p] - bound(rule.low, p);
+      return bound(rule.high, p) * (d * d);
+    };
+    if (runs)
+      sum_terms<R, true>(out, setup_.dim, term);
+    else
+      sum_terms<R, false>(out, setup_.dim, term);
+    for (int lane = 0; lane < lanes; ++lane) out[lane] = sqrt<R>(out[lane]);
+    return;
+  }
+  P worst = splat(rule.kind == Kind::box ? -Number<R>::from_bits(Constants<R>::infinity) : R(0));
+  for (i64 p = 0; p < packs_; ++p) {
+    if (rule.kind == Kind::nonfinite) {
+      const i64 left = setup_.dim - p * kLanes<R>;
+      worst = worst + (runs || left >= kLanes<R> ? x[p] : load_part(reinterpret_cast<const R*>(x + p), left)) * R(0);
+      continue;
+    }
+    const P below = bound(rule.low, p) - x[p], above = x[p] - bound(rule.high, p);
+    const P excess = select<P>(below > above, below, above);
+    worst = select<P>(excess > worst, excess, worst);
+  }
+  alignas(kRegister) R lane_worst[kLanes<R>];
+  optlab::store(lane_worst, worst);
+  if (runs)
+    std::copy(lane_worst, lane_worst + lanes, out);
+  else if (rule.kind == Kind::box)
+    *out = *std::max_element(lane_worst, lane_worst + kLanes<R>);
+  else {
+    *out = R(0);
+    for (R v : lane_worst) *out += v;
+  }
+}
+
+template <class R>
+void Study<R>::check_stops(i64 group, i64 t, Workspace& w) {
+  alignas(kRegister) R measured[kLanes<R>];
+  for (std::size_t k = 0; k < setup_.stops.size(); ++k) {
+    const StopRule<R>& rule = setup_.stops[k];
+    measure_stop(rule, group, w, measured);
+    for (int lane = 0; lane < lanes_of(group); ++lane) {
+      if (!active_[static_cast<std::size_t>(run_of(group, lane))]) continue;
+      const R q = measured[lane];
+      const bool stop = rule.kind == StopRule<R>::Kind::nonfinite ? q != q
+                        : rule.below                              ? q <= rule.threshold
+                                                                  : q >= rule.threshold;
+      if (stop) stop_run(group, lane, t, static_cast<i64>(k) + 1, w);
+    }
+  }
+}
+
+template <class R>
+void Study<R>::stop_run(i64 group, int lane, i64 t, i64 reason, Workspace& w) {
+  const i64 run = run_of(group, lane), offset = run * setup_.dim;
+  const auto r = static_cast<std::size_t>(run);
+  active_[r] = 0;
+  arrays_.stop_step[run] = t;
+  arrays_.stop_reason[run] = reason;
+  for (std::size_t k = 0; k < states_.size(); ++k)
+    store(state(static_cast<i64>(k), group), lane, arrays_.states[k] + offset);
+  if (reason == kNoDecrease) {
+    std::copy_n(arrays_.perturbed_x + offset, setup_.dim, arrays_.last + offset);
+    stop_value_[r] = arrays_.perturbed_value[run];
+    stop_norm_[r] = arrays_.perturbed_norm[run];
+    return;
+  }
+  store(point(group), lane, arrays_.last + offset);
+  if (setup_.record_steps.empty()) return;
+  measure_value(group, w);
+  measure_norm(group, w);
+  stop_value_[r] = w.value[lane];
+  stop_norm_[r] = w.norm[lane];
+}
+
+template <class R>
+void Study<R>::record(i64 group, i64 row, Workspace& w) {
+  if (group_active(group)) {
+    measure_value(group, w);
+    measure_norm(group, w);
+  }
+  for (int lane = 0; lane < lanes_of(group); ++lane) {
+    const i64 run = run_of(group, lane), at = row * setup_.runs + run;
+    const auto r = static_cast<std::size_t>(run);
+    arrays_.record_value[at] = active_[r] ? w.value[lane] : stop_value_[r];
+    arrays_.record_norm[at] = active_[r] ? w.norm[lane] : stop_norm_[r];
+    if (!arrays_.record_x) continue;
+    R* to = arrays_.record_x + at * setup_.dim;
+    if (active_[r])
+      store(point(group), lane, to);
+    else
+      std::copy_n(arrays_.last + run * setup_.dim, setup_.dim, to);
+  }
+}
+
+template class Study<float>;
+template class Study<double>;
+
+}  // namespace optlab
