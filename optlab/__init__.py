@@ -4,21 +4,47 @@ Landscapes, optimizers, and whole studies of many runs in one compiled call, the
 threads and every instruction set.
 """
 
-from optlab import landscapes, random, stop
+from optlab import landscapes, random, schedules, stop
 from optlab.descend import descend
 from optlab.kernels.select import __version__, bits_version
 from optlab.landscape import Landscape
-from optlab.optim import SGD, HeavyBall, Optimizer
+from optlab.layout import Segment
+from optlab.optim import (
+    LAMB,
+    LARS,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AveragedMomentum,
+    HeavyBall,
+    NAdam,
+    Optimizer,
+    RMSprop,
+)
 from optlab.perturbation import Perturbation
 from optlab.threads import threads
 from optlab.trajectory import Trajectory, log_spaced
 
 __all__ = [
+    "LAMB",
+    "LARS",
     "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "AveragedMomentum",
     "HeavyBall",
     "Landscape",
+    "NAdam",
     "Optimizer",
     "Perturbation",
+    "RMSprop",
+    "Segment",
     "Trajectory",
     "__version__",
     "bits_version",
@@ -26,6 +52,7 @@ __all__ = [
     "landscapes",
     "log_spaced",
     "random",
+    "schedules",
     "stop",
     "threads",
 ]

@@ -26,8 +26,16 @@ def integer(name: str, given: Any, low: int, high: int) -> int:
     return value
 
 
-def real(name: str, given: Any, low: float = -math.inf, high: float = math.inf, *, open_high: bool = False) -> float:
-    """A finite number from low to high (below high when open_high).
+def real(
+    name: str,
+    given: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
+    """A finite number from low to high (above low when open_low, below high when open_high).
 
     Raises:
         TypeError: given is not a number.
@@ -36,11 +44,11 @@ def real(name: str, given: Any, low: float = -math.inf, high: float = math.inf, 
     if isinstance(given, bool) or not isinstance(given, numbers.Real):
         raise TypeError(f"{name}: got {given!r}, expected a number")
     value = float(given)
-    if math.isfinite(value) and low <= value <= high and not (open_high and value == high):
+    if math.isfinite(value) and low <= value <= high and not (open_high and value == high or open_low and value == low):
         return value
     expected = "a finite number"
     if low > -math.inf:
-        expected += f" >= {low:g}"
+        expected += f" {'>' if open_low else '>='} {low:g}"
     if high < math.inf:
         expected += f"{' and' if low > -math.inf else ''} {'<' if open_high else '<='} {high:g}"
     raise ValueError(f"{name}: got {value!r}, expected {expected}")

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 import optlab.threads  # noqa: F401 - tells the kernels where to ask for the number of threads
 from optlab.checks import integer
 from optlab.kernels.select import cpu
+from optlab.layout import flat
 
 Array = NDArray[Any]
 
@@ -43,6 +44,7 @@ class Landscape:
         start: The customary starting point ``(dim,)``.
         bounds: The customary box ``(2, dim)``.
         n_samples: The number of terms of a finite sum, else None.
+        layout: The segments of x.
     """
 
     n_samples: int | None = None
@@ -64,6 +66,7 @@ class Landscape:
         self.start = np.zeros(dim) if start is None else np.array(start, np.float64).reshape(dim)
         self.bounds = points([np.full(dim, -1.0), np.full(dim, 1.0)] if bounds is None else bounds, dim, "bounds")
         self.minimum = minimum
+        self.layout = flat(self.dim)
 
     def value(self, x: Array, batch: Array | None = None) -> Any:
         """f(x): a number for ``(dim,)``, an array ``(runs,)`` for ``(runs, dim)``."""

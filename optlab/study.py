@@ -39,15 +39,13 @@ class Study:
         self.end = self.first + integer("steps", steps, 0, MAX_STEP - self.first)
         first_run = integer("first_run", first_run, 0, 2**32 - self.runs)
         self.setup: dict[str, Any] = {"runs": self.runs, "dim": self.dim, "first_run": first_run}
-        self.setup |= {"first_step": self.first, "last_step": self.end, "flags": optimizer.flags()}
-        self.setup["parameters"] = self._parameters()
-
-    def _parameters(self) -> list[float]:
-        columns = self.optimizer.parameters()
-        longest = max(len(column) for column in columns)
-        if longest not in (1, self.runs) or any(len(column) not in (1, longest) for column in columns):
-            raise ValueError(f"optimizer: got hyperparameters for {longest} runs, expected {self.runs}")
-        return np.column_stack([np.broadcast_to(column, longest) for column in columns]).ravel().tolist()
+        self.setup |= {"first_step": self.first, "last_step": self.end}
+        if optimizer.noise:
+            raise ValueError("optimizer: got noise, expected none: descend adds it itself (its arguments noise and seed)")
+        self.plan = optimizer.plan(True, False, f.layout)
+        if self.plan["parameters"].shape[1] not in (1, self.runs):
+            given = self.plan["parameters"].shape[1]
+            raise ValueError(f"optimizer: got hyperparameters for {given} runs, expected {self.runs}")
 
     def randomness(
         self,
@@ -108,16 +106,16 @@ class Study:
         self.setup["stops"] = [rule.compiled(self.dim) for rule in rules]
         self.state = self._state(state)
         self.setup["rule_step"] = int(self.state["step"])
-        self.arrays |= {name: array for name, array in self.state.items() if name != "step"}
+        self.arrays |= {name: array for name, array in self.state.items() if name not in ("step", "format")}
         self.arrays["stop_step"] = np.full(self.runs, -1, np.int64)
         self.arrays["stop_reason"] = np.zeros(self.runs, np.int64)
         handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None
         kind = cpu.Study32 if self.dtype == np.float32 else cpu.Study64
         self.undo: dict[str, Array] = {}  # how to take back a jump whose step is never taken
-        self.compiled = kind(handle, self.optimizer.rule(), self.setup, self.arrays)
+        self.compiled = kind(handle, self.plan, self.setup, self.arrays)
 
     def _state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
-        fresh: dict[str, Array] = self.optimizer.init(self.last)
+        fresh: dict[str, Array] = self.optimizer.init(self.last, self.f.layout, runs_axis=True)
         if (jumps := self.setup["perturbation"]) is not None:
             fresh["perturbed_x"] = np.zeros_like(self.last)
             fresh |= {name: np.zeros(self.runs, self.dtype) for name in ("perturbed_value", "perturbed_norm")}
@@ -130,6 +128,10 @@ class Study:
             raise ValueError(f"state: got entries {sorted(map(str, given))}, expected {sorted(fresh)}")
         for name, array in fresh.items():
             old = np.asarray(given[name])
+            if name == "format":
+                if str(old) != str(array):
+                    raise ValueError(f"state: got the state of {str(old)[:80]}, expected that of {str(array)[:80]}")
+                continue
             if old.shape != array.shape or old.dtype != array.dtype:
                 raise ValueError(f"state: {name!r} is {old.dtype}{old.shape}, expected {array.dtype}{array.shape}")
             fresh[name] = old.copy()

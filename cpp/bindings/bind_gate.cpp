@@ -14,6 +14,13 @@ void check_point(const py::handle& given, const std::string& name, bool write) {
   rows_of(single ? gate<float>(given, name.c_str(), access) : gate<double>(given, name.c_str(), access), name.c_str());
 }
 
+void check_floats(const py::handle& given, const std::string& name) {
+  if (float_kind(given, name.c_str()) == 'f')
+    gate<float>(given, name.c_str(), Access::read);
+  else
+    gate<double>(given, name.c_str(), Access::read);
+}
+
 }  // namespace
 
 int threads_now() {
@@ -27,6 +34,8 @@ void bind_gate(py::module_& m) {
   });
   m.def("threads", &threads_now, "The number of threads a kernel called here would use.");
   m.def("peak_operations", &peak_operations, py::arg("threads"), py::call_guard<ReleasedGil>());
+  m.def("check_array", &check_floats, py::arg("array"), py::arg("name"),
+        "Refuses whatever is not a float32 or float64 array that a kernel can take.");
   m.def("check_point", &check_point, py::arg("array"), py::arg("name"), py::arg("write") = false,
         "Refuses whatever is not a float32 or float64 array of shape (dim,) or (runs, dim) that a kernel can take.");
 }

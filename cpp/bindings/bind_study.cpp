@@ -4,6 +4,7 @@
 #include "families.hpp"
 #include "gate.hpp"
 #include "landscape_handle.hpp"
+#include "optimizer_setup.hpp"
 
 namespace optlab {
 namespace {
@@ -43,11 +44,11 @@ Perturbation<R> perturbation(const py::object& given) {
 template <class R>
 class StudyHandle {
  public:
-  StudyHandle(const py::object& landscape, const std::string& rule, const py::dict& setup, const py::dict& arrays)
+  StudyHandle(const py::object& landscape, const py::dict& optimizer, const py::dict& setup, const py::dict& arrays)
       : keep_(arrays), landscape_(landscape.is_none() ? nullptr : py::cast<LandscapeHandle<R>>(landscape).landscape) {
     StudySetup<R> s;
     s.landscape = landscape_.get();
-    s.rule = &find_rule<R>(rule);
+    s.optimizer = optimizer_setup(optimizer);
     const auto integer = [&](const char* name) { return py::cast<i64>(setup[name]); };
     s.runs = runs_ = integer("runs");
     s.dim = dim_ = integer("dim");
@@ -59,8 +60,6 @@ class StudyHandle {
     if (s.batch_size && (!s.landscape || !s.landscape->samples()))
       throw py::value_error("batch_size: expected 0 where the landscape is not a finite sum");
     s.seed = py::cast<u64>(setup["seed"]);
-    s.flags = py::cast<u32>(setup["flags"]);
-    s.parameters = py::cast<std::vector<double>>(setup["parameters"]);
     s.noise = number<R>(setup["noise"]);
     if (!setup["gradient_noise"].is_none())
       s.gradient_noise = numbers<R>(setup["gradient_noise"], "gradient_noise", {dim_});
@@ -68,7 +67,8 @@ class StudyHandle {
     for (const auto& rule_given : setup["stops"]) s.stops.push_back(stop_rule<R>(py::cast<py::dict>(rule_given), dim_));
     s.perturbation = perturbation<R>(setup["perturbation"]);
     const auto records = static_cast<py::ssize_t>(s.record_steps.size());
-    study_ = std::make_unique<Study<R>>(std::move(s), study_arrays(arrays, records, find_rule<R>(rule).states));
+    const std::vector<std::string>& states = find_rule<R>(s.optimizer.rule).states;
+    study_ = std::make_unique<Study<R>>(std::move(s), study_arrays(arrays, records, states));
   }
 
   void advance(i64 steps, const py::handle& factors) {
@@ -128,7 +128,7 @@ template <class R>
 void bind(py::module_& m, const char* name) {
   using S = StudyHandle<R>;
   py::class_<S>(m, name, py::module_local())
-      .def(py::init<const py::object&, const std::string&, const py::dict&, const py::dict&>())
+      .def(py::init<const py::object&, const py::dict&, const py::dict&, const py::dict&>())
       .def("advance", &S::advance)
       .def("settle", &S::settle)
       .def("begin", &S::begin)

@@ -7,23 +7,34 @@
 
 namespace optlab {
 
-inline constexpr int kMaxStates = 4, kMaxConstants = 8;
+inline constexpr int kMaxStates = 4, kMaxConstants = 16, kMaxParameters = 16;
 
-/// One rule of the list with its functions for the number type R.
+/// One rule of the list with its functions for the number type R. Constants are those around every rule, then its own.
 template <class R>
 struct Rule {
+  using P = Pack<R>;
   std::string name;
   std::vector<std::string> states, parameters;
-  /// Hyperparameters and the step number -> the constants of that step, in double.
-  void (*prepare)(const double* parameters, i64 step, double* constants);
+  int constants = 0;
+  bool layerwise = false;
+  /// Hyperparameters (around, then own; the learning rate is the first of the own) and the step -> constants, in double.
+  void (*prepare)(const double* parameters, i64 step, u32 flags, double* constants) = nullptr;
+  /// The same for as many runs as a register holds doubles.
+  void (*prepare_runs)(const PackD* parameters, i64 step, u32 flags, PackD* constants) = nullptr;
   /// x, states updated in place for n elements; constants hold one number per lane.
-  void (*update)(R* x, const R* g, R* const* states, i64 n, const Pack<R>* constants, u32 flags);
-  /// The same with one number for all elements, not yet rounded to R. It sets the floating-point environment itself.
-  void update_all(R* x, const R* g, R* const* states, i64 n, const double* constants, u32 flags) const;
+  void (*update)(R* x, const R* g, R* const* states, i64 n, const P* constants, u32 flags) = nullptr;
+  /// Layerwise rules, before the update: sums of squares of x and of what the rule measures. Lanes are runs, ...
+  void (*measure_runs)(P* squares, const P* x, const P* g, R* const* states, i64 n, const P* constants, u32 flags) = nullptr;
+  /// ... or elements: then one pair of sums for each block of kSumBlock elements.
+  void (*measure)(R* squares, const R* x, const R* g, R* const* states, i64 n, const P* constants, u32 flags) = nullptr;
+  /// Puts the two norms to use in the constants.
+  void (*adapt)(const P* norms, P* constants) = nullptr;
 };
 
 template <class R>
 const Rule<R>& find_rule(const std::string& name);
 std::vector<std::string> rule_names();
+/// Names of the hyperparameters around every rule, in order.
+std::vector<std::string> around_parameters();
 
 }  // namespace optlab

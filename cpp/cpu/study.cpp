@@ -14,6 +14,7 @@ bool noisy(const StudySetup<R>& s) {
 template <class R>
 Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
     : setup_(std::move(setup)),
+      optimizer_(setup_.optimizer),
       arrays_(std::move(arrays)),
       layout_(setup_.landscape ? choose_layout(*setup_.landscape, setup_.runs, noisy(setup_))
                                : cheaper_layout<R>(setup_.runs, setup_.dim, noisy(setup_))),
@@ -72,29 +73,41 @@ bool Study<R>::any_active() const {
 // ---------------------------------------------------------------- drivers
 
 template <class R>
+Study<R>::Workspace::Workspace(const Study& study)
+    : g(study.packs_),
+      full(study.packs_),
+      constants(static_cast<i64>(study.optimizer_.segments().size()) * kMaxConstants),
+      index(static_cast<std::size_t>(study.setup_.batch_size)) {}
+
+template <class R>
 void Study<R>::advance(i64 steps, const double* factors, int threads) {
-  const i64 from = now_;
-  parallel(groups_, threads, [&](i64 begin, i64 end) {
-    Workspace w(packs_, setup_.batch_size);
-    for (i64 group = begin; group < end; ++group) {
-      w.cursor = 0;
-      for (i64 t = from; t < from + steps; ++t) {
-        if (!group_active(group)) {
-          record_rest(group, t, from + steps - 1, w);
-          break;
+  constexpr i64 shared_steps = 1024;
+  for (i64 done = 0; done < steps; done += shared_steps) {
+    const i64 from = now_, count = std::min(shared_steps, steps - done);
+    const double* factor = factors + done;
+    share_constants(factor, count);
+    parallel(groups_, threads, [&](i64 begin, i64 end) {
+      Workspace w(*this);
+      for (i64 group = begin; group < end; ++group) {
+        w.cursor = 0;
+        for (i64 t = from; t < from + count; ++t) {
+          if (!group_active(group)) {
+            record_rest(group, t, from + count - 1, w);
+            break;
+          }
+          begin_group(group, t, w);
+          end_group(group, t, factor[t - from], w);
         }
-        begin_group(group, t, w);
-        end_group(group, t, factors[t - from], w);
       }
-    }
-  });
-  now_ += steps;
+    });
+    now_ += count;
+  }
 }
 
 template <class R>
 void Study<R>::settle(int threads) {
   parallel(groups_, threads, [&](i64 begin, i64 end) {
-    Workspace w(packs_, setup_.batch_size);
+    Workspace w(*this);
     for (i64 group = begin; group < end; ++group) {
       w.cursor = 0;
       if (group_active(group))
@@ -109,7 +122,7 @@ template <class R>
 bool Study<R>::begin(const R* value, const R* grad) {
   const FloatEnvironment environment;
   outside_ = {value, grad};
-  Workspace w(packs_, 0);
+  Workspace w(*this);
   bool perturbed = false;
   for (i64 group = 0; group < groups_; ++group) {
     w.cursor = 0;
@@ -126,7 +139,8 @@ template <class R>
 void Study<R>::end(const R* grad, double factor) {
   const FloatEnvironment environment;
   outside_.grad = grad;
-  Workspace w(packs_, 0);
+  share_constants(&factor, 1);
+  Workspace w(*this);
   for (i64 group = 0; group < groups_; ++group) {
     full_gradient(group, w);
     std::swap(w.g, w.full);
@@ -190,16 +204,13 @@ void Study<R>::end_group(i64 group, i64 t, double factor, Workspace& w) {
       g[p] = g[p] + s * n;
     });
   }
-  P c[kMaxConstants];
-  constants(group, t, factor, c);
-  R* states[kMaxStates];
-  for (std::size_t k = 0; k < states_.size(); ++k) states[k] = reinterpret_cast<R*>(state(static_cast<i64>(k), group));
-  setup_.rule->update(reinterpret_cast<R*>(x), reinterpret_cast<const R*>(w.g.get()), states, packs_ * kLanes<R>, c,
-                      setup_.flags);
+  constants(group, t, factor, w);
+  update(group, w);
   if (setup_.noise != R(0)) {
     const P s = splat(setup_.noise);
     draw_normals(group, kNoise, t, [x, s](i64 p, P n) { x[p] = x[p] + s * n; });
   }
+  project(group, w);
 }
 
 template <class R>
@@ -211,26 +222,6 @@ void Study<R>::draw_normals(i64 group, u32 stream, i64 t, Visit visit) const {
     draw_runs<R, Normal>(setup_.dim, run, at, visit);
   else
     draw_elements<R, Normal>(setup_.dim, run, at, visit);
-}
-
-template <class R>
-void Study<R>::constants(i64 group, i64 t, double factor, P* out) const {
-  const std::size_t count = setup_.rule->parameters.size();
-  const bool shared = setup_.parameters.size() == count;
-  double p[kMaxConstants], c[kMaxConstants];
-  const int distinct = shared ? 1 : lanes_of(group);
-  for (int lane = 0; lane < distinct; ++lane) {
-    const double* row = setup_.parameters.data() + (shared ? 0 : static_cast<std::size_t>(run_of(group, lane)) * count);
-    std::copy(row, row + count, p);
-    p[0] *= factor;
-    setup_.rule->prepare(p, setup_.rule_step + (t - setup_.first_step), c);
-    for (std::size_t k = 0; k < count; ++k) {
-      if (distinct == 1)
-        out[k] = splat(static_cast<R>(c[k]));
-      else
-        out[k][lane] = static_cast<R>(c[k]);
-    }
-  }
 }
 
 template class Study<float>;

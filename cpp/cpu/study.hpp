@@ -8,7 +8,7 @@
 
 #include "landscape.hpp"
 #include "noise.hpp"
-#include "rule.hpp"
+#include "optimizer.hpp"
 
 namespace optlab {
 
@@ -45,11 +45,9 @@ inline constexpr i64 kNoDecrease = -1;
 template <class R>
 struct StudySetup {
   const Landscape<R>* landscape = nullptr;  ///< null: values and gradients come from outside at every step
-  const Rule<R>* rule = nullptr;
+  OptimizerSetup optimizer;
   i64 runs = 0, dim = 0, first_step = 0, last_step = 0, first_run = 0, rule_step = 0, batch_size = 0;
   u64 seed = 0;
-  u32 flags = 0;
-  std::vector<double> parameters;  ///< one row for all runs or one per run; the learning rate comes first
   R noise = 0;                     ///< standard deviation per coordinate, after the update
   std::vector<R> gradient_noise;   ///< standard deviation of every coordinate, before the rule
   std::vector<i64> record_steps;
@@ -79,8 +77,9 @@ class Study {
  private:
   /// What one thread needs to work on a group, and what it has measured there at this step.
   struct Workspace {
-    Workspace(i64 packs, i64 batch) : g(packs), full(packs), index(static_cast<std::size_t>(batch)) {}
-    Buffer<P> g, full, scratch;
+    explicit Workspace(const Study& study);
+    Buffer<P> g, full, scratch, constants;
+    std::vector<Span<R>> spans;
     std::vector<i64> index;
     std::size_t cursor = 0;  // first record step not before now
     bool g_is_full = true, has_full = false, has_value = false, has_norm = false, perturbed = false;
@@ -111,11 +110,15 @@ class Study {
   void record_rest(i64 group, i64 from, i64 to, Workspace& w);
   void perturb(i64 group, i64 t, Workspace& w);
   void check_decrease(i64 group, i64 t, Workspace& w);
-  void constants(i64 group, i64 t, double factor, P* out) const;
+  void share_constants(const double* factors, i64 steps);
+  void constants(i64 group, i64 t, double factor, Workspace& w) const;
+  void update(i64 group, Workspace& w) const;
+  void project(i64 group, const Workspace& w) const;
   template <class Visit>
   void draw_normals(i64 group, u32 stream, i64 t, Visit visit) const;
 
   StudySetup<R> setup_;
+  Optimizer<R> optimizer_;
   StudyArrays<R> arrays_;
   Layout layout_;
   int width_;
@@ -125,6 +128,8 @@ class Study {
   std::vector<unsigned char> active_;
   std::vector<R> stop_value_, stop_norm_;
   Outside outside_;
+  std::vector<R> shared_;  // constants of the next steps where all runs share them: (steps, segments, kMaxConstants)
+  i64 shared_from_ = 0;
 };
 
 }  // namespace optlab

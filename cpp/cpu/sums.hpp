@@ -5,34 +5,57 @@
 
 namespace optlab {
 
+/// Up to kSumBlock consecutive terms of one sum.
 template <class R>
-class ElementSum {
+class BlockSum {
  public:
-  using P = Pack<R>;
   /// Adds the next lanes<R> terms; absent ones at the very end must be +0.
-  OPTLAB_HD void add(P terms) {
-    P& strip = strips_[count_ % registers];
+  OPTLAB_HD void add(Pack<R> terms) {
+    Pack<R>& strip = strips_[count_++ % registers];
     strip = strip + terms;
-    if (++count_ == kSumBlock / kLanes<R>) flush();
   }
-  OPTLAB_HD R result() {
-    if (count_) flush();
-    return total_.result();
+  OPTLAB_HD bool full() const { return count_ == kSumBlock / kLanes<R>; }
+  OPTLAB_HD bool empty() const { return count_ == 0; }
+  /// The sum; the next block may begin.
+  OPTLAB_HD R fold() {
+    R strips[kStrips];
+    std::memcpy(strips, strips_, sizeof strips);
+    *this = BlockSum();
+    return fold_strips(strips);
   }
 
  private:
   static constexpr int registers = kStrips / kLanes<R>;
-  void flush() {
-    R strips[kStrips];
-    std::memcpy(strips, strips_, sizeof strips);
-    total_.add(fold_strips(strips));
-    for (P& strip : strips_) strip = P{};
-    count_ = 0;
-  }
-  P strips_[registers]{};
+  Pack<R> strips_[registers]{};
   int count_ = 0;
+};
+
+template <class R>
+class ElementSum {
+ public:
+  OPTLAB_HD void add(Pack<R> terms) {
+    block_.add(terms);
+    if (block_.full()) total_.add(block_.fold());
+  }
+  OPTLAB_HD R result() {
+    if (!block_.empty()) total_.add(block_.fold());
+    return total_.result();
+  }
+
+ private:
+  BlockSum<R> block_;
   CarriedTotal<R> total_;
 };
+
+/// The first n lanes, zeros behind.
+template <class R>
+OPTLAB_HD R masked(R pack, i64 n) {
+  using Scalar = Real<R>;
+  alignas(kRegister) Scalar lanes[Number<R>::lanes];
+  if (n == Number<R>::lanes) return pack;
+  std::memcpy(lanes, &pack, sizeof pack);
+  return load_part(lanes, n);
+}
 
 /// Sums term(p) over the packs of a point and writes one sum per lane (runs) or one in front (elements).
 /// Elements behind the end are masked, whatever term() makes of them.
@@ -47,11 +70,7 @@ OPTLAB_HD void sum_terms(R* out, i64 dim, Term term) {
     ElementSum<R> sum;
     const i64 whole = dim / lanes;
     for (i64 p = 0; p < whole; ++p) sum.add(term(p));
-    if (whole * lanes < dim) {
-      alignas(kRegister) R last[lanes];
-      store(last, Pack<R>(term(whole)));
-      sum.add(load_part(last, dim - whole * lanes));
-    }
+    if (whole * lanes < dim) sum.add(masked(Pack<R>(term(whole)), dim - whole * lanes));
     out[0] = sum.result();
   }
 }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from optlab.optim.optimizer import Optimizer, PerRun, per_run
+from optlab.optim.optimizer import FRACTION, POSITIVE, Optimizer, PerRun
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,10 @@ class HeavyBall(Optimizer):
     Args:
         lr: Learning rate, >= 0; a number or one per run.
         momentum: μ, in [0, 1); a number or one per run.
-        weight_decay: >= 0, coupled; a number or one per run.
+        weight_decay: >= 0; a number or one per run.
         maximize: Climb instead.
+
+    The further keywords are those of :class:`Optimizer`. State: ``delta``.
 
     Raises:
         TypeError: a hyperparameter is not a number.
@@ -37,16 +40,12 @@ class HeavyBall(Optimizer):
         Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
     """
 
+    RANGES: ClassVar = {"lr": POSITIVE, "momentum": FRACTION, "weight_decay": POSITIVE}
+
     lr: PerRun
     momentum: PerRun = 0.0
     weight_decay: PerRun = 0.0
     maximize: bool = False
-
-    def check(self) -> None:
-        """See :meth:`Optimizer.check`."""
-        object.__setattr__(self, "lr", per_run("lr", self.lr, 0.0))
-        object.__setattr__(self, "momentum", per_run("momentum", self.momentum, 0.0, 1.0, open_high=True))
-        object.__setattr__(self, "weight_decay", per_run("weight_decay", self.weight_decay, 0.0))
 
     def rule(self) -> str:
         """See :meth:`Optimizer.rule`."""

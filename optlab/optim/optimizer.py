@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 import optlab.threads  # noqa: F401 - tells the kernels where to ask for the number of threads
-from optlab.checks import real
+from optlab.checks import integer, real
 from optlab.kernels.select import cpu
+from optlab.layout import Layout, Segment, checked, flat
+from optlab.optim import state_format
+from optlab.optim.plan import Group, groups_of, plan
 
 PerRun = float | Sequence[float] | NDArray[Any]
 """A hyperparameter: one number, or one per run, so that a sweep is one call."""
 
+Range = tuple[float, float, bool]
+"""Low, high, and whether high itself is left out."""
+POSITIVE: Range = (0.0, math.inf, False)
+FRACTION: Range = (0.0, 1.0, True)
+
 State = dict[str, NDArray[Any]]
+Point = NDArray[Any] | Sequence[NDArray[Any]]
+"""One array, or a list of arrays that take their step together."""
 
 
-def per_run(name: str, given: PerRun, low: float, high: float = float("inf"), *, open_high: bool = False) -> Any:
+def per_run(name: str, given: PerRun, low: float, high: float = math.inf, *, open_high: bool = False) -> Any:
     """A checked hyperparameter: a float, or a tuple of one float per run.
 
     Raises:
@@ -39,66 +49,145 @@ def per_run(name: str, given: PerRun, low: float, high: float = float("inf"), *,
 class Optimizer:
     """Base of all optimizers: a frozen, picklable dataclass of hyperparameters.
 
-    A subclass names its update rule (:meth:`rule`) and checks its fields (:meth:`check`); the fields carry the names of
-    the rule's parameters in the C++ list.
+    A subclass names its update rule (:meth:`rule`) and the ranges of its numbers (``RANGES``). What stands around every
+    rule is the same for all, in one pass over memory and in this order::
+
+        g ← ±∇f                          uphill with ``maximize``
+        g ← g · min(1, clip_norm / (‖g‖ + 1e-6))        the norm of a run's whole gradient
+        g ← g inside [−clip_value, clip_value]
+        g ← g + weight_decay · x                        coupled, or
+        x ← (1 − lr · weight_decay) x                   with ``decoupled_weight_decay``
+        the rule
+        x ← sign(x) · max(|x| − lr · l1, 0)             the proximal step of l1 ‖x‖₁
+        x ← x + √noise · ξ                              addressed by (seed, stream NOISE, step, run)
+        x ← x · min(1, max_norm / ‖x‖)                  the projection on the ball of radius max_norm
+
+    Args:
+        decoupled_weight_decay: Whether weight decay shrinks x instead of entering the gradient.
+        clip_value: Bound on each element of the gradient, > 0.
+        clip_norm: Bound on the norm of each run's gradient, > 0.
+        l1: >= 0; weights below lr · l1 become exactly zero. Not scaled by an adaptive rule's preconditioner.
+        max_norm: Bound on the norm of each run's x, > 0.
+        noise: ε >= 0, the variance per element of the noise after each step. :func:`optlab.descend` has its own.
+        seed: Of that noise.
+        groups: Hyperparameters of some segments, as ``{"*.bias": {"weight_decay": 0}}``: patterns of segment names, the
+            first that matches counts.
     """
 
+    decoupled_weight_decay: bool = field(default=False, kw_only=True)
+    clip_value: float | None = field(default=None, kw_only=True)
+    clip_norm: float | None = field(default=None, kw_only=True)
+    l1: PerRun = field(default=0.0, kw_only=True)
+    max_norm: float | None = field(default=None, kw_only=True)
+    noise: float = field(default=0.0, kw_only=True)
+    seed: int = field(default=0, kw_only=True)
+    groups: Mapping[str, Mapping[str, float]] | tuple[Group, ...] = field(default=(), kw_only=True)
+
+    RANGES: ClassVar[Mapping[str, Range]]
+    """The numeric hyperparameters of the rule, by the names that it has for them."""
+
     def __post_init__(self) -> None:
+        for each in fields(self):
+            if isinstance(each.default, bool) and not isinstance(getattr(self, each.name), bool | np.bool_):
+                raise TypeError(f"{each.name}: got {getattr(self, each.name)!r}, expected True or False")
+        self.store({name: self.checked(name, value) for name, value in self.values().items()})
+        for name in ("clip_value", "clip_norm", "max_norm"):
+            if (bound := getattr(self, name)) is not None:
+                self._set(name, real(name, bound, 0.0, open_low=True))
+        self._set("noise", real("noise", self.noise, 0.0))
+        self._set("seed", integer("seed", self.seed, 0, 2**64 - 1))
         self.check()
-        object.__setattr__(self, "_updater", cpu.Updater(self.rule(), self.parameters(), self.flags()))
+        self._set("groups", groups_of(self))
+        self._set("_updater", cpu.Updater(self.rule()))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_updater"}
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    def __setstate__(self, fields: dict[str, Any]) -> None:
-        self.__dict__.update(fields)
+    def __setstate__(self, given: dict[str, Any]) -> None:
+        self.__dict__.update(given)
         self.__post_init__()
 
+    def values(self) -> dict[str, Any]:
+        """The numeric hyperparameters by the names that the rule has for them."""
+        return {name: getattr(self, name) for name in (*self.RANGES, "l1")}
+
+    def store(self, checked: Mapping[str, Any]) -> None:
+        """Keeps the hyperparameters of :meth:`values` in their canonical form."""
+        for name, value in checked.items():
+            self._set(name, value)
+
+    def checked(self, name: str, given: Any) -> Any:
+        """A numeric hyperparameter inside its range, as a float or one per run."""
+        low, high, open_high = self.RANGES.get(name, POSITIVE)
+        return per_run(name, given, low, high, open_high=open_high)
+
     def check(self) -> None:
-        """Checks the hyperparameters and stores them in their canonical form."""
-        raise NotImplementedError
+        """Checks what concerns several hyperparameters at once."""
 
     def rule(self) -> str:
         """The name of the update rule in the C++ list."""
         raise NotImplementedError
 
-    def flags(self) -> int:
-        """Options of the element loop."""
-        decay = np.any(np.asarray(getattr(self, "weight_decay", 0.0)) != 0)
-        return (cpu.MAXIMIZE if getattr(self, "maximize", False) else 0) | (cpu.WEIGHT_DECAY if decay else 0)
-
-    def parameters(self) -> list[list[float]]:
-        """The hyperparameters in the order of the rule, each as one number or one per run."""
-        return [list(np.atleast_1d(getattr(self, name)).astype(float)) for name in cpu.rule_parameters(self.rule())]
-
     def state_names(self) -> list[str]:
         """The names of the state arrays, each of the shape of x."""
         return list(cpu.rule_states(self.rule()))
 
-    def init(self, x: NDArray[Any]) -> State:
-        """A fresh state for points of the shape and dtype of x: zeroed arrays, and the 0-d int64 ``step``.
+    def plan(self, runs_axis: bool, many: bool, layout: Layout) -> dict[str, Any]:
+        """What the compiled step reads, for states of this layout."""
+        return plan(self, state_format.Format(self.rule(), runs_axis, many, layout))
+
+    def plan_of(self, text: NDArray[Any]) -> dict[str, Any]:
+        """The same, for states of this format; the compiled step asks when it meets a new one."""
+        return plan(self, state_format.read(str(text), self.rule()))
+
+    def init(self, x: Point, layout: Sequence[Segment] | None = None, runs_axis: bool = False) -> State:
+        """A fresh state for points of the shape and dtype of x.
+
+        Args:
+            x: A float32 or float64 array of any shape, or a list of such arrays, whose state arrays are flat.
+            layout: The segments of x; by default one for each array.
+            runs_axis: Whether x is (runs, dim), each run a point of its own. Implied by hyperparameters per run.
+
+        Returns:
+            Plain arrays: those of the rule, the 0-d int64 ``step``, and ``format``, a text that says which optimizer
+            and layout they belong to. ``np.savez(file, **state)`` saves them.
 
         Raises:
-            TypeError: x is not a float32 or float64 array.
-            ValueError: x is not (dim,) or (runs, dim).
+            TypeError: x is not of float32 or float64 arrays.
+            ValueError: x is empty or strided, the layout does not fit it, or a pattern of ``groups`` matches nothing.
         """
-        cpu.check_point(x, "x")
-        state: State = {name: np.zeros_like(x) for name in self.state_names()}
+        runs_axis = runs_axis or any(isinstance(value, tuple) for value in self.values().values())
+        if isinstance(x, list | tuple):
+            layout, like = _layout_of_list(x, layout, runs_axis), np.concatenate([array.ravel() for array in x])
+        else:
+            cpu.check_array(x, "x")
+            if runs_axis and x.ndim > 2:
+                raise ValueError(f"x: got {x.ndim} dimensions, expected (dim,) or (runs, dim)")
+            dim = x.shape[-1] if runs_axis else x.size
+            layout, like = flat(dim) if layout is None else checked(layout, dim), x
+        described = state_format.Format(self.rule(), runs_axis, isinstance(x, list | tuple), layout)
+        plan(self, described)  # raises what does not fit
+        state: State = {name: np.zeros_like(like) for name in self.state_names()}
         state["step"] = np.zeros((), np.int64)
+        state["format"] = np.array(described.text())
         return state
 
-    def step(self, x: NDArray[Any], grad: NDArray[Any], state: State, *, lr: PerRun | None = None) -> None:
+    def step(self, x: Point, grad: Point, state: State, *, lr: PerRun | None = None) -> None:
         """Updates x and state in place with one fused pass over memory.
 
         Args:
-            x: float32 or float64, ``(dim,)`` or ``(runs, dim)``.
-            grad: Of the shape and dtype of x.
+            x: float32 or float64, as :meth:`init` was given: an array, or a list of arrays.
+            grad: Of the shapes and dtype of x.
             state: What :meth:`init` returned for x.
             lr: Stands in for the optimizer's learning rate in this step, as a schedule wants.
 
         Raises:
             TypeError: an array is not of the dtype of x, or no array.
-            ValueError: shapes differ, memory is strided, read-only or overlapping, or lr is negative.
+            ValueError: shapes differ, memory is strided, read-only or overlapping, lr is negative, or the state belongs
+                to another optimizer, layout or version.
         """
         # A schedule calls this at every step with a plain number, which therefore takes the short way.
         if lr is None:
@@ -107,4 +196,19 @@ class Optimizer:
             rates = [lr]
         else:
             rates = np.atleast_1d(per_run("lr", lr, 0.0)).tolist()
-        self._updater.step(x, grad, state, rates)  # type: ignore[attr-defined]
+        self._updater.step(self, x, grad, state, rates)  # type: ignore[attr-defined]
+
+
+def _layout_of_list(x: Sequence[NDArray[Any]], layout: Sequence[Segment] | None, runs_axis: bool) -> Layout:
+    if not x:
+        raise ValueError("x: got an empty list, expected at least one array")
+    if layout is not None or runs_axis:
+        raise ValueError("x: got a list with a layout or a runs axis, expected one array for these")
+    offset, segments = 0, []
+    for index, array in enumerate(x):
+        cpu.check_array(array, f"x[{index}]")
+        if array.dtype != x[0].dtype:
+            raise TypeError(f"x[{index}]: got dtype {array.dtype}, expected {x[0].dtype}, as x[0] has")
+        segments.append(Segment(str(index), offset, array.shape))
+        offset += array.size
+    return tuple(segments)

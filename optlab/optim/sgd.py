@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from optlab.optim.optimizer import Optimizer, PerRun, per_run
+from optlab.optim.optimizer import FRACTION, POSITIVE, Optimizer, PerRun
 
 
 @dataclass(frozen=True)
@@ -19,17 +20,19 @@ class SGD(Optimizer):
         momentum μ        v ← μ v + (1 − dampening) g,   x ← x − lr v
         nesterov          v ← μ v + (1 − dampening) g,   x ← x − lr (g + μ v)
 
-    The velocity is accumulated, not averaged, and the learning rate stands outside it; the first step takes v = g
-    whatever the dampening. With constant lr, Nesterov's form is his look-ahead sequence in terms of the point where the
-    gradient is taken. Weight decay is coupled (an L2 term in g).
+    The velocity is accumulated, not averaged (:class:`AveragedMomentum`), and the learning rate stands outside it
+    (:class:`HeavyBall`); the first step takes v = g whatever the dampening. With constant lr, Nesterov's form is his
+    look-ahead sequence in terms of the point where the gradient is taken.
 
     Args:
         lr: Learning rate, >= 0; a number or one per run.
         momentum: μ, in [0, 1); a number or one per run.
-        dampening: In [0, 1].
+        dampening: In [0, 1]; a number or one per run.
         weight_decay: >= 0; a number or one per run.
         nesterov: Needs momentum > 0 and no dampening.
         maximize: Climb instead.
+
+    The further keywords are those of :class:`Optimizer`. State: ``momentum_buffer``, where there is momentum.
 
     Raises:
         TypeError: a hyperparameter is not a number.
@@ -41,12 +44,19 @@ class SGD(Optimizer):
         >>> state = opt.init(x)
         >>> opt.step(x, np.array([1.0, 1.0]), state)
         >>> opt.step(x, np.array([1.0, 1.0]), state)
-        >>> x, state["momentum"], int(state["step"])
+        >>> x, state["momentum_buffer"], int(state["step"])
         (array([0.71, 1.71]), array([1.9, 1.9]), 2)
 
     References:
         Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", 2013.
     """
+
+    RANGES: ClassVar = {
+        "lr": POSITIVE,
+        "momentum": FRACTION,
+        "dampening": (0.0, 1.0, False),
+        "weight_decay": POSITIVE,
+    }
 
     lr: PerRun
     momentum: PerRun = 0.0
@@ -57,10 +67,6 @@ class SGD(Optimizer):
 
     def check(self) -> None:
         """See :meth:`Optimizer.check`."""
-        object.__setattr__(self, "lr", per_run("lr", self.lr, 0.0))
-        object.__setattr__(self, "momentum", per_run("momentum", self.momentum, 0.0, 1.0, open_high=True))
-        object.__setattr__(self, "dampening", per_run("dampening", self.dampening, 0.0, 1.0))
-        object.__setattr__(self, "weight_decay", per_run("weight_decay", self.weight_decay, 0.0))
         if self.nesterov and (np.min(self.momentum) == 0 or np.max(self.dampening) != 0):
             raise ValueError(
                 f"nesterov: got momentum {self.momentum} and dampening {self.dampening}, "

@@ -79,4 +79,4 @@ def test_saved_state_continues_to_the_bit(tmp_path: Path) -> None:
 
 def test_state_is_named() -> None:
     state = ol.HeavyBall(lr=0.1).init(np.ones(3))
-    assert set(state) == {"delta", "step"} and ol.HeavyBall(lr=[0.1, 0.2]) == ol.HeavyBall(lr=(0.1, 0.2))
+    assert set(state) == {"delta", "step", "format"} and ol.HeavyBall(lr=[0.1, 0.2]) == ol.HeavyBall(lr=(0.1, 0.2))

@@ -128,10 +128,10 @@ def test_optimizers_pickle_and_compare() -> None:
 
 def test_state_is_named_and_the_callers() -> None:
     x = np.ones((2, 3), np.float32)
-    assert set(ol.SGD(lr=0.1).init(x)) == {"step"}
+    assert set(ol.SGD(lr=0.1).init(x)) == {"step", "format"}
     state = ol.SGD(lr=0.1, momentum=0.9).init(x)
-    assert set(state) == {"momentum", "step"} and state["momentum"].dtype == np.float32
-    assert state["step"].shape == () and state["step"].dtype == np.int64 and not state["momentum"].any()
+    assert set(state) == {"momentum_buffer", "step", "format"} and state["momentum_buffer"].dtype == np.float32
+    assert state["step"].shape == () and state["step"].dtype == np.int64 and not state["momentum_buffer"].any()
 
 
 def test_flushing_of_subnormals_changes_nothing() -> None:

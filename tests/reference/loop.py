@@ -40,7 +40,7 @@ def python_loop(
 ) -> tuple[Array, dict[str, Array]]:
     """All points ``(steps + 1, runs, dim)``, and the last state."""
     x, streams = x0.copy(), ol.random.Stream
-    state, path = opt.init(x), [x0.copy()]
+    state, path = opt.init(x, runs_axis=True), [x0.copy()]
     for t in range(first_step, first_step + steps):
         g = f.grad(x) if batch_size is None else f.batch_grad(x, batch_size, seed, t, first_run)
         if gradient_noise is not None:
@@ -58,7 +58,7 @@ def stopping_loop(f: Any, lr: float, x0: Array, steps: int, met: Callable[[Array
     opt, paths, stops = ol.SGD(lr=lr), [], []
     for start in x0:
         x, path, stopped = start.copy(), [], None
-        state = opt.init(x)
+        state = opt.init(x, runs_axis=True)
         for t in range(steps + 1):
             path.append(x.copy())
             if stopped is None and met(x):
@@ -75,7 +75,7 @@ def perturbed_loop(
 ) -> tuple[Array, int, str]:
     """Jin et al., algorithm 2, for one run: where it ends, when, and why."""
     opt, x, kept, jumped = ol.SGD(lr=lr), start.copy(), start.copy(), -jumps.wait - 1
-    state = opt.init(x)
+    state = opt.init(x, runs_axis=True)
     for t in range(steps):
         if _not_fallen(f, x, kept, jumps, t - jumped):
             return kept, t, "no_decrease"

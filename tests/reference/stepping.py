@@ -45,14 +45,14 @@ def data(shape: Any, dtype: Any, steps: int = STEPS) -> Data:
 def stepped(opt: ol.Optimizer, x: Array, grads: list[Array], factors: Any = FACTORS) -> list[Array]:
     """The library's path, the learning rate overridden at every step."""
     x, path = x.copy(), [x]
-    state = opt.init(x)
+    state = opt.init(x, runs_axis=x.ndim > 1)
     for grad, factor in zip(grads, factors, strict=True):
         before = grad.copy()
         rate = np.array(opt.lr) * factor if np.ndim(opt.lr) else opt.lr * factor
         opt.step(x, grad, state, lr=rate)
         assert_same_bits(grad, before)
         path.append(x.copy())
-    assert int(state["step"]) == len(grads) and all(np.isfinite(array).all() for array in state.values())
+    assert int(state["step"]) == len(grads) and all(np.isfinite(state[name]).all() for name in opt.state_names())
     return path
 
 

@@ -2,7 +2,7 @@
 // are the same at every SIMD width, on every instruction set and on the GPU, which no system's mathematics library
 // promises. The coefficients are weighted least-squares fits at Chebyshev nodes, made with 60 digits. Error bounds (in
 // ulp of the result; tests/test_special.py measures them against 50 digits):
-//   log      1.0                 exp   1.0, subnormal results 1.5
+//   log      1.0                 exp   1.0, subnormal results 1.5            expm1 3.0
 //   sin, cos 2.5 where |result| >= 1e-3, absolute error 1.5e-3 ulp(1) below, of x in radians or in turns. In radians
 //   for
 //            |x| up to sin_limit (12867 in float, 1.6e6 in double); beyond it the argument has no digits left: NaN
@@ -124,6 +124,22 @@ OPTLAB_HD T exp(T x) {
   const T half = (n * Real<T>(0.5) + C::round) - C::round;  // two factors, because 2^n itself may be subnormal
   const T result = ((r * r) * p + r + Real<T>(1)) * power_of_two(half) * power_of_two(n - half);
   return select<T>(x == x, result, x);
+}
+
+/// e^x - 1, by Kahan's correction: exp(x) - 1 is wrong by what exp rounded, and so is the logarithm of that exp.
+template <class T>
+OPTLAB_HD T expm1(T x) {
+  using C = ConstantsOf<T>;
+  const T one = Number<T>::splat(Real<T>(1)), inf = Number<T>::from_bits(Bits<T>{} + C::infinity);
+  const T u = exp(x), away = u - one;
+  const T y = select<T>(away == -one, away, away * (x / log(u)));
+  return select<T>(u == one || u == inf, select<T>(u == one, x, u), y);
+}
+
+/// 1 - base^exponent for a base in [0, 1) and an exponent > 0, to 5 ulp where the difference itself loses all digits.
+template <class T>
+OPTLAB_HD T one_minus_power(T base, Real<T> exponent) {
+  return -expm1<T>(log(base) * exponent);
 }
 
 /// Sine and cosine of r in [-pi/4, pi/4] turned by `quadrant` right angles (only its two low bits count).

@@ -5,15 +5,17 @@
 
 namespace optlab {
 
-struct HeavyBall {
-  enum Parameter { lr, momentum, weight_decay, count };
-  static constexpr int states = 1;
-  static OPTLAB_HD void prepare(const double* p, i64, double* c) {
-    for (int i = 0; i < count; ++i) c[i] = p[i];
+struct HeavyBall : ElementRule {
+  enum Parameter { lr, momentum, parameters };
+  static constexpr int states = 1, constants = parameters;
+  template <class T>
+  static OPTLAB_HD void prepare(const T* p, i64, T* c) {
+    c[lr] = p[lr];
+    c[momentum] = p[momentum];
   }
   template <class T>
-  static OPTLAB_HD void step(T& x, T g, T* s, const T* c, u32 flags) {
-    s[0] = c[momentum] * s[0] - c[lr] * effective_gradient(x, g, c[weight_decay], flags);
+  static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
+    s[0] = c[momentum] * s[0] - c[lr] * g;
     x = x + s[0];
   }
 };

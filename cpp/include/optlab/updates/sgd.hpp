@@ -5,30 +5,31 @@
 
 namespace optlab {
 
-struct SgdConstants {
-  enum Parameter { lr, momentum, dampening, weight_decay, count };
+struct SgdConstants : ElementRule {
+  enum Parameter { lr, momentum, dampening, parameters };
+  static constexpr int constants = parameters;
   /// The first step starts the velocity with the whole gradient, as PyTorch does.
-  static OPTLAB_HD void prepare(const double* p, i64 step, double* c) {
+  template <class T>
+  static OPTLAB_HD void prepare(const T* p, i64 step, T* c) {
     c[lr] = p[lr];
     c[momentum] = p[momentum];
-    c[dampening] = step == 0 ? 1.0 : 1.0 - p[dampening];
-    c[weight_decay] = p[weight_decay];
+    c[dampening] = step == 0 ? Number<T>::splat(1.0) : 1.0 - p[dampening];
   }
 };
 
 struct Sgd : SgdConstants {
   static constexpr int states = 0;
   template <class T>
-  static OPTLAB_HD void step(T& x, T g, T*, const T* c, u32 flags) {
-    x = x - c[lr] * effective_gradient(x, g, c[weight_decay], flags);
+  static OPTLAB_HD void step(T& x, T g, T*, const T* c) {
+    x = x - c[lr] * g;
   }
 };
 
 struct SgdMomentum : SgdConstants {
   static constexpr int states = 1;
   template <class T>
-  static OPTLAB_HD void step(T& x, T g, T* s, const T* c, u32 flags) {
-    s[0] = c[momentum] * s[0] + c[dampening] * effective_gradient(x, g, c[weight_decay], flags);
+  static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
+    s[0] = c[momentum] * s[0] + c[dampening] * g;
     x = x - c[lr] * s[0];
   }
 };
@@ -36,8 +37,7 @@ struct SgdMomentum : SgdConstants {
 struct SgdNesterov : SgdConstants {
   static constexpr int states = 1;
   template <class T>
-  static OPTLAB_HD void step(T& x, T g, T* s, const T* c, u32 flags) {
-    g = effective_gradient(x, g, c[weight_decay], flags);
+  static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[momentum] * s[0] + c[dampening] * g;
     x = x - c[lr] * (g + c[momentum] * s[0]);
   }

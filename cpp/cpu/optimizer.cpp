@@ -1,0 +1,248 @@
+#include "optimizer.hpp"
+
+#include <algorithm>
+
+#include "environment.hpp"
+#include "optlab/loops/update.hpp"
+#include "sums.hpp"
+#include "threads.hpp"
+
+namespace optlab {
+namespace {
+
+constexpr i64 kChunk = 4096;           // elements of one part: whole packs, whole blocks of a sum, and noise in the cache
+constexpr i64 kParallelFrom = 1 << 15; // elements; below, waking a thread costs more than it saves
+
+/// min(1, bound / (norm + 1e-6)), as PyTorch clips.
+template <class T>
+T clip_factor(T norm, Real<T> bound) {
+  const T one = Number<T>::splat(Real<T>(1)), factor = bound / (norm + Real<T>(1e-6));
+  return select<T>(factor > one, one, factor);
+}
+
+template <class T>
+T projection_factor(T norm, Real<T> bound) {
+  return select<T>(norm > bound, bound / norm, Number<T>::splat(Real<T>(1)));
+}
+
+/// Calls visit(span index, from, to) for parts of the spans that begin on multiples of kChunk.
+template <class R, class Visit>
+void each_part(const std::vector<Span<R>>& spans, int threads, Visit visit) {
+  i64 total = 0;
+  for (const Span<R>& span : spans) total += span.n;
+  if (threads <= 1 || total < kParallelFrom) {
+    const FloatEnvironment environment;
+    for (std::size_t k = 0; k < spans.size(); ++k) visit(k, 0, spans[k].n);
+    return;
+  }
+  std::vector<i64> first_chunk{0};
+  for (const Span<R>& span : spans) first_chunk.push_back(first_chunk.back() + (span.n + kChunk - 1) / kChunk);
+  parallel(first_chunk.back(), threads, [&](i64 begin, i64 end) {
+    const auto after = std::upper_bound(first_chunk.begin(), first_chunk.end(), begin);
+    for (auto k = static_cast<std::size_t>(after - first_chunk.begin() - 1); begin < end; ++k) {
+      const i64 until = std::min(end, first_chunk[k + 1]);
+      visit(k, (begin - first_chunk[k]) * kChunk, std::min(spans[k].n, (until - first_chunk[k]) * kChunk));
+      begin = until;
+    }
+  });
+}
+
+/// Sums `width` numbers of every block of kSumBlock elements, found in parts, in the order of the one tree.
+template <class R, int width>
+class BlockedSums {
+ public:
+  explicit BlockedSums(const std::vector<Span<R>>& spans) {
+    for (const Span<R>& span : spans) first_.push_back(first_.back() + (span.n + kSumBlock - 1) / kSumBlock);
+    sums_.resize(static_cast<std::size_t>(first_.back() * width));
+  }
+  R* at(std::size_t span, i64 element) { return sums_.data() + (first_[span] + element / kSumBlock) * width; }
+  R total(std::size_t span, int which) const {
+    CarriedTotal<R> total;
+    for (i64 block = first_[span]; block < first_[span + 1]; ++block)
+      total.add(sums_[static_cast<std::size_t>(block * width + which)]);
+    return total.result();
+  }
+  /// The norm over all spans.
+  R norm() const {
+    CarriedTotal<R> all;
+    for (std::size_t k = 0; k + 1 < first_.size(); ++k) all.add(total(k, 0));
+    return sqrt<R>(all.result());
+  }
+
+ private:
+  std::vector<i64> first_{0};
+  std::vector<R> sums_;
+};
+
+template <class R>
+void block_squares(R* out, const R* from, i64 n) {
+  for (i64 begin = 0; begin < n; begin += kSumBlock) {
+    BlockSum<R> sum;
+    const i64 end = std::min(n, begin + kSumBlock);
+    i64 i = begin;
+    for (; i + kLanes<R> <= end; i += kLanes<R>) sum.add(load(from + i) * load(from + i));
+    if (i < end) sum.add(load_part(from + i, end - i) * load_part(from + i, end - i));
+    *out++ = sum.fold();
+  }
+}
+
+template <class R>
+void add_noise(R* x, i64 first, i64 n, const Noise<R>& noise) {
+  constexpr i64 lanes = kLanes<R>, block = lanes * Number<R>::words;
+  alignas(kRegister) R drawn[kChunk + 2 * block];
+  for (i64 done = 0; done < n; done += kChunk) {
+    const i64 begin = first + done, count = std::min(kChunk, n - done), aligned = begin / block * block;
+    draw_elements<R, Normal>(
+        begin + count, noise.run, noise.at, [&](i64 p, Pack<R> z) { store(drawn + (p * lanes - aligned), z); }, aligned);
+    const R* z = drawn + (begin - aligned);
+    for (i64 i = 0; i < count; ++i) x[done + i] = x[done + i] + noise.sigma * z[i];
+  }
+}
+
+/// Norms of every segment of runs in the lanes, added up.
+template <class R, class Visit>
+Pack<R> norm_of_runs(const std::vector<Segment>& segments, Visit element) {
+  CarriedTotal<Pack<R>> all;
+  for (const Segment& segment : segments) {
+    Sum<Pack<R>> sum;
+    for (i64 i = segment.begin; i < segment.end; ++i) sum.add(element(i) * element(i));
+    all.add(sum.result());
+  }
+  return sqrt<Pack<R>>(all.result());
+}
+
+}  // namespace
+
+template <class R>
+Optimizer<R>::Optimizer(const OptimizerSetup& setup) : setup_(setup), rule_(&find_rule<R>(setup.rule)) {}
+
+template <class R>
+void Optimizer<R>::constants(P* out, std::size_t segment, i64 row, int lanes, i64 step, Rate rate) const {
+  const FloatEnvironment environment;
+  const std::size_t count = Around::parameters + rule_->parameters.size(), lr = Around::parameters;
+  const auto constants = static_cast<std::size_t>(rule_->constants);
+  const auto rates = rate.given ? static_cast<i64>(rate.given->size()) : 1;
+  const auto parameter = [&](std::size_t k, i64 of) {
+    if (k == lr && rate.given) return (*rate.given)[static_cast<std::size_t>(rates == 1 ? 0 : of)];
+    const i64 table_row = static_cast<i64>(segment) * setup_.rows + (setup_.rows == 1 ? 0 : of);
+    const double p = setup_.parameters[static_cast<std::size_t>(table_row) * count + k];
+    return k == lr ? p * rate.factor : p;
+  };
+  if (lanes == 1 || (setup_.rows == 1 && rates == 1)) {
+    double p[kMaxParameters], c[kMaxConstants];
+    for (std::size_t k = 0; k < count; ++k) p[k] = parameter(k, row);
+    rule_->prepare(p, step, setup_.flags, c);
+    for (std::size_t k = 0; k < constants; ++k) out[k] = splat(static_cast<R>(c[k]));
+    return;
+  }
+  for (int begin = 0; begin < lanes; begin += kLanes<double>) {
+    PackD p[kMaxParameters], c[kMaxConstants];
+    const int used = std::min(lanes - begin, kLanes<double>);
+    for (std::size_t k = 0; k < count; ++k)
+      for (int l = 0; l < kLanes<double>; ++l) p[k][l] = parameter(k, row + begin + std::min(l, used - 1));
+    rule_->prepare_runs(p, step, setup_.flags, c);
+    for (std::size_t k = 0; k < constants; ++k)
+      for (int l = 0; l < used; ++l) out[k][begin + l] = static_cast<R>(c[k][l]);
+  }
+}
+
+// ---------------------------------------------------------------- lanes are runs
+
+template <class R>
+void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants) const {
+  const std::size_t segments = setup_.segments.size();
+  if (clips()) {
+    const P norm = norm_of_runs<R>(setup_.segments, [g](i64 i) { return g[i]; });
+    const P factor = clip_factor(norm, static_cast<R>(setup_.clip_norm));
+    for (std::size_t k = 0; k < segments; ++k) {
+      P& scale = constants[k * kMaxConstants + Around::scale];
+      scale = scale * factor;
+    }
+  }
+  for (std::size_t k = 0; k < segments; ++k) {
+    const Segment& segment = setup_.segments[k];
+    const i64 n = segment.end - segment.begin;
+    R* part[kMaxStates];
+    for (std::size_t s = 0; s < rule_->states.size(); ++s) part[s] = reinterpret_cast<R*>(states[s] + segment.begin);
+    P* c = constants + k * kMaxConstants;
+    if (rule_->layerwise) {
+      P norms[2];
+      rule_->measure_runs(norms, x + segment.begin, g + segment.begin, part, n, c, setup_.flags);
+      for (P& norm : norms) norm = sqrt<P>(norm);
+      rule_->adapt(norms, c);
+    }
+    rule_->update(reinterpret_cast<R*>(x + segment.begin), reinterpret_cast<const R*>(g + segment.begin), part,
+                  n * kLanes<R>, c, setup_.flags);
+  }
+}
+
+template <class R>
+void Optimizer<R>::project(P* x, i64 dim) const {
+  if (!projects()) return;
+  const P norm = norm_of_runs<R>(setup_.segments, [x](i64 i) { return x[i]; });
+  const P factor = projection_factor(norm, static_cast<R>(setup_.max_norm));
+  for (i64 i = 0; i < dim; ++i) x[i] = x[i] * factor;
+}
+
+// ---------------------------------------------------------------- lanes are elements
+
+template <class R>
+void Optimizer<R>::update(std::vector<Span<R>>& spans, const Noise<R>& noise, int threads) const {
+  if (clips()) clip(spans, threads);
+  if (rule_->layerwise) measure(spans, threads);
+  each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
+    const Span<R>& span = spans[k];
+    const i64 piece = noise.sigma != R(0) ? kChunk : to - from;
+    for (i64 begin = from; begin < to; begin += piece) {
+      const i64 n = std::min(piece, to - begin);
+      R* states[kMaxStates];
+      for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + begin;
+      rule_->update(span.x + begin, span.g + begin, states, n, span.constants, setup_.flags);
+      if (noise.sigma != R(0)) add_noise(span.x + begin, span.first + begin, n, noise);
+    }
+  });
+}
+
+template <class R>
+void Optimizer<R>::clip(std::vector<Span<R>>& spans, int threads) const {
+  BlockedSums<R, 1> squares(spans);
+  each_part(spans, threads,
+            [&](std::size_t k, i64 from, i64 to) { block_squares(squares.at(k, from), spans[k].g + from, to - from); });
+  const FloatEnvironment environment;
+  const R factor = clip_factor(squares.norm(), static_cast<R>(setup_.clip_norm));
+  for (Span<R>& span : spans) span.constants[Around::scale] = span.constants[Around::scale] * splat(factor);
+}
+
+template <class R>
+void Optimizer<R>::measure(std::vector<Span<R>>& spans, int threads) const {
+  BlockedSums<R, 2> squares(spans);
+  each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
+    const Span<R>& span = spans[k];
+    R* states[kMaxStates];
+    for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + from;
+    rule_->measure(squares.at(k, from), span.x + from, span.g + from, states, to - from, span.constants, setup_.flags);
+  });
+  const FloatEnvironment environment;
+  for (std::size_t k = 0; k < spans.size(); ++k) {
+    const P norms[2] = {splat(sqrt<R>(squares.total(k, 0))), splat(sqrt<R>(squares.total(k, 1)))};
+    rule_->adapt(norms, spans[k].constants);
+  }
+}
+
+template <class R>
+void Optimizer<R>::project(const std::vector<Span<R>>& spans, int threads) const {
+  if (!projects()) return;
+  BlockedSums<R, 1> squares(spans);
+  each_part(spans, threads,
+            [&](std::size_t k, i64 from, i64 to) { block_squares(squares.at(k, from), spans[k].x + from, to - from); });
+  const FloatEnvironment environment;
+  const R factor = projection_factor(squares.norm(), static_cast<R>(setup_.max_norm));
+  each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
+    for (i64 i = from; i < to; ++i) spans[k].x[i] = spans[k].x[i] * factor;
+  });
+}
+
+template class Optimizer<float>;
+template class Optimizer<double>;
+
+}  // namespace optlab

@@ -1,0 +1,68 @@
+// How a study applies its optimizer to a group.
+#include <algorithm>
+
+#include "study.hpp"
+
+namespace optlab {
+
+/// The constants of the next steps, which all groups use.
+template <class R>
+void Study<R>::share_constants(const double* factors, i64 steps) {
+  if (optimizer_.rows() != 1) return;
+  const std::size_t segments = optimizer_.segments().size();
+  shared_.resize(static_cast<std::size_t>(steps) * segments * kMaxConstants);
+  shared_from_ = now_;
+  R* out = shared_.data();
+  for (i64 k = 0; k < steps; ++k)
+    for (std::size_t segment = 0; segment < segments; ++segment, out += kMaxConstants) {
+      P packs[kMaxConstants];
+      optimizer_.constants(packs, segment, 0, 1, setup_.rule_step + (now_ + k - setup_.first_step), {factors[k]});
+      for (int c = 0; c < optimizer_.rule().constants; ++c) out[c] = packs[c][0];
+    }
+}
+
+template <class R>
+void Study<R>::constants(i64 group, i64 t, double factor, Workspace& w) const {
+  const std::size_t segments = optimizer_.segments().size();
+  for (std::size_t segment = 0; segment < segments; ++segment) {
+    P* out = w.constants.get() + segment * kMaxConstants;
+    if (optimizer_.rows() == 1) {
+      const std::size_t at = (static_cast<std::size_t>(t - shared_from_) * segments + segment) * kMaxConstants;
+      for (int k = 0; k < optimizer_.rule().constants; ++k) out[k] = splat(shared_[at + static_cast<std::size_t>(k)]);
+    } else {
+      optimizer_.constants(out, segment, run_of(group, 0), lanes_of(group),
+                           setup_.rule_step + (t - setup_.first_step), {factor});
+    }
+  }
+}
+
+template <class R>
+void Study<R>::update(i64 group, Workspace& w) const {
+  P* states[kMaxStates];
+  for (std::size_t k = 0; k < states_.size(); ++k) states[k] = state(static_cast<i64>(k), group);
+  P *x = point(group), *c = w.constants.get();
+  if (layout_ == Layout::runs) return optimizer_.update(x, w.g.get(), states, c);
+  w.spans.clear();
+  for (const Segment& segment : optimizer_.segments()) {
+    Span<R> span{reinterpret_cast<R*>(x) + segment.begin, reinterpret_cast<const R*>(w.g.get()) + segment.begin, {},
+                 segment.begin, segment.end - segment.begin, {}};
+    for (std::size_t k = 0; k < states_.size(); ++k) span.states[k] = reinterpret_cast<R*>(states[k]) + segment.begin;
+    std::copy_n(c, optimizer_.rule().constants, span.constants);
+    w.spans.push_back(span);
+    c += kMaxConstants;
+  }
+  optimizer_.update(w.spans, {}, 1);
+}
+
+template <class R>
+void Study<R>::project(i64 group, const Workspace& w) const {
+  if (layout_ == Layout::runs)
+    optimizer_.project(point(group), setup_.dim);
+  else
+    optimizer_.project(w.spans, 1);
+}
+
+template class Study<float>;
+template class Study<double>;
+
+}  // namespace optlab

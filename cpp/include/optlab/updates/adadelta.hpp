@@ -1,0 +1,28 @@
+// Adadelta: s = rho s + (1 - rho) g^2, d = sqrt(u + eps) / sqrt(s + eps) g, u = rho u + (1 - rho) d^2, x -= lr d.
+#pragma once
+#include "../loops/update.hpp"
+
+namespace optlab {
+
+struct Adadelta : ElementRule {
+  enum Parameter { lr, rho, epsilon, parameters };
+  enum Constant { rate, keep, fresh, eps, constants };
+  static constexpr int states = 2;
+  template <class T>
+  static OPTLAB_HD void prepare(const T* p, i64, T* c) {
+    c[rate] = p[lr];
+    c[keep] = p[rho];
+    c[fresh] = 1.0 - p[rho];
+    c[eps] = p[epsilon];
+  }
+  template <class T>
+  static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
+    s[0] = c[keep] * s[0] + c[fresh] * (g * g);
+    // One root of the quotient instead of the quotient of two roots: a root is as dear as a division.
+    const T move = sqrt<T>((s[1] + c[eps]) / (s[0] + c[eps])) * g;
+    s[1] = c[keep] * s[1] + c[fresh] * (move * move);
+    x = x - c[rate] * move;
+  }
+};
+
+}  // namespace optlab

@@ -1,0 +1,14 @@
+"""Optimizers that scale the step of every segment by a ratio of norms."""
+
+from __future__ import annotations
+
+from optlab.optim.optimizer import Optimizer
+
+
+class Layerwise(Optimizer):
+    """The decay is a part of the norms, so it has no decoupled form."""
+
+    def check(self) -> None:
+        """See :meth:`Optimizer.check`."""
+        if self.decoupled_weight_decay:
+            raise ValueError("decoupled_weight_decay: got True, expected False: this rule has the decay inside its norms")

@@ -1,0 +1,114 @@
+"""From an optimizer and a layout to the table of numbers that the compiled step reads."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optlab.kernels.select import cpu
+from optlab.layout import Segment
+from optlab.optim.state_format import Format
+
+if TYPE_CHECKING:
+    from optlab.optim.optimizer import Optimizer
+
+Group = tuple[str, tuple[tuple[str, Any], ...]]
+"""A pattern of segment names and the hyperparameters that differ there."""
+
+
+def groups_of(opt: Optimizer) -> tuple[Group, ...]:
+    """The groups in their canonical, hashable form.
+
+    Raises:
+        TypeError: it is not a dict of dicts.
+        ValueError: a name is not one of the optimizer's numeric hyperparameters, or a number is out of range.
+    """
+    if isinstance(opt.groups, tuple):
+        return opt.groups
+    if not isinstance(opt.groups, Mapping) or not all(isinstance(each, Mapping) for each in opt.groups.values()):
+        raise TypeError(f"groups: got {opt.groups!r}, expected a dict from patterns to dicts of hyperparameters")
+    names, groups = opt.values(), []
+    for pattern, given in opt.groups.items():
+        for name in given:
+            if name not in names:
+                raise ValueError(f"groups: got {name!r} for {pattern!r}, expected one of {', '.join(sorted(names))}")
+        if "lr" in given and np.min(opt.values()["lr"]) == 0:
+            raise ValueError(f"groups: got lr for {pattern!r}, expected an optimizer whose own lr is above 0")
+        groups.append((pattern, tuple((name, opt.checked(name, value)) for name, value in given.items())))
+    return tuple(groups)
+
+
+def plan(opt: Optimizer, layout: Format) -> dict[str, Any]:
+    """What the compiled step needs to know, for states of this layout.
+
+    Raises:
+        ValueError: a pattern of ``groups`` matches no segment.
+    """
+    for pattern, _ in opt.groups:
+        if not any(fnmatch.fnmatchcase(segment.name, pattern) for segment in layout.layout):
+            names = ", ".join(segment.name for segment in layout.layout[:5])
+            raise ValueError(f"groups: {pattern!r} matches no segment of the layout ({names}{' …'[: len(names)]})")
+    table = _table(opt, layout)
+    bound = lambda given: math.inf if given is None else given  # noqa: E731 - a word for a rule of three lines
+    return {
+        "rule": opt.rule(),
+        "flags": _flags(opt, table),
+        "clip_norm": bound(opt.clip_norm),
+        "max_norm": bound(opt.max_norm),
+        "sizes": [segment.size for segment in layout.layout],
+        "parameters": table,
+        "runs_axis": layout.runs_axis,
+        "list": layout.list,
+        "noise": opt.noise,
+        "seed": opt.seed,
+    }
+
+
+def _names(opt: Optimizer) -> list[str]:
+    return [*cpu.around_parameters, *cpu.rule_parameters(opt.rule())]
+
+
+def _table(opt: Optimizer, layout: Format) -> NDArray[np.float64]:
+    """(segments, 1 or runs, hyperparameters)."""
+    columns = [[np.atleast_1d(value) for value in _row(opt, segment)] for segment in layout.layout]
+    runs = max(len(column) for row in columns for column in row)
+    for row in columns:
+        for name, column in zip(_names(opt), row, strict=True):
+            if len(column) not in (1, runs):
+                raise ValueError(f"{name}: got {len(column)} numbers, expected one or {runs}, as other hyperparameters")
+    return np.array([np.column_stack([np.broadcast_to(column, runs) for column in row]) for row in columns], np.float64)
+
+
+def _row(opt: Optimizer, segment: Segment) -> list[Any]:
+    """The hyperparameters of one segment, around the rule and its own, in the order of the C++ list."""
+    base = opt.values()
+    group = next((dict(given) for pattern, given in opt.groups if fnmatch.fnmatchcase(segment.name, pattern)), {})
+    values = base | group
+    own = cpu.rule_parameters(opt.rule())
+    decay = 0.0 if "weight_decay" in own else values.get("weight_decay", 0.0)  # a rule may see to the decay itself
+    around = {
+        # A factor, since a schedule or an override replaces the optimizer's learning rate, not the group's.
+        "lr_ratio": np.divide(values["lr"], base["lr"]) if "lr" in group else 1.0,
+        "weight_decay": 0.0 if opt.decoupled_weight_decay else decay,
+        "decoupled_weight_decay": decay if opt.decoupled_weight_decay else 0.0,
+        "l1": values["l1"],
+        "clip_value": math.inf if opt.clip_value is None else opt.clip_value,
+    }
+    values["lr"] = base["lr"]
+    # A rule's switch is a number to it, but no hyperparameter to sweep or to group.
+    rules = [values[name] if name in values else float(getattr(opt, name)) for name in own]
+    return [around[name] for name in cpu.around_parameters] + rules
+
+
+def _flags(opt: Optimizer, table: NDArray[np.float64]) -> int:
+    """Options of the element loop: what no segment wants is left out of it."""
+    column = {name: table[..., index] for index, name in enumerate(cpu.around_parameters)}
+    flags: int = cpu.MAXIMIZE if getattr(opt, "maximize", False) else 0
+    flags |= cpu.WEIGHT_DECAY if column["weight_decay"].any() else 0
+    guard = column["l1"].any() or np.isfinite(column["clip_value"]).any()
+    return flags | (cpu.GUARD if guard else 0)
