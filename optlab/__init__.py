@@ -18,11 +18,13 @@ from optlab.optim import (
     Adam,
     Adamax,
     AdamW,
+    AdamW8bit,
     AveragedMomentum,
     HeavyBall,
     NAdam,
     Optimizer,
     RMSprop,
+    SparseAdam,
 )
 from optlab.perturbation import Perturbation
 from optlab.threads import threads
@@ -36,6 +38,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "AdamW",
+    "AdamW8bit",
     "Adamax",
     "AveragedMomentum",
     "HeavyBall",
@@ -45,6 +48,7 @@ __all__ = [
     "Perturbation",
     "RMSprop",
     "Segment",
+    "SparseAdam",
     "Trajectory",
     "__version__",
     "bits_version",

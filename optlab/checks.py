@@ -44,7 +44,8 @@ def real(
     if isinstance(given, bool) or not isinstance(given, numbers.Real):
         raise TypeError(f"{name}: got {given!r}, expected a number")
     value = float(given)
-    if math.isfinite(value) and low <= value <= high and not (open_high and value == high or open_low and value == low):
+    ends = [low] * open_low + [high] * open_high
+    if math.isfinite(value) and low <= value <= high and value not in ends:
         return value
     expected = "a finite number"
     if low > -math.inf:

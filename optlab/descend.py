@@ -37,6 +37,7 @@ def descend(
     gradient_noise: float | Array | None = None,
     perturbation: Perturbation | None = None,
     batch_size: int | None = None,
+    sampling: str = "replacement",
     seed: int = 0,
     state: Mapping[str, Array] | None = None,
     first_step: int = 0,
@@ -70,7 +71,9 @@ def descend(
         noise: ε >= 0, the variance per coordinate of the noise after each update.
         gradient_noise: The standard deviation of noise in the gradient: a number, or one per coordinate.
         perturbation: Jumps where the gradient is small.
-        batch_size: Samples per step of a finite sum, drawn with replacement (stream BATCH).
+        batch_size: Samples per step of a finite sum.
+        sampling: How they are chosen: "replacement" (stream BATCH, by step), "shuffle" (each epoch in a new random
+            order, :func:`optlab.random.permutation` by epoch) or "order" (as the data lie, again and again).
         seed: Of all randomness.
         state: A trajectory's ``state``, to continue it; copied. Runs that had stopped start again.
         first_step: The number of the first step, where a continuation goes on.
@@ -98,7 +101,7 @@ def descend(
     """
     with contextlib.nullcontext() if threads is None else threads_context(threads):
         study = Study(landscape, optimizer, x0, steps, first_step, first_run)
-        study.randomness(noise, gradient_noise, perturbation, batch_size, seed)
+        study.randomness(noise, gradient_noise, perturbation, batch_size, sampling, seed)
         study.recording(record, record_x, probes)
         study.start(stop, state)
         with reporter(progress, "descend") as report:

@@ -134,6 +134,26 @@ def integers(
     return out
 
 
+def permutation(shape: Shape, seed: int, *, stream: int = 3, step: int = 0, first_run: int = 0) -> NDArray[np.int64]:
+    """A random order of 0 … count − 1, by Fisher and Yates; one for each row of a shape (runs, count).
+
+    The default stream is BATCH, where ``step`` counts epochs: the order in which ``descend(…, sampling="shuffle")``
+    takes the samples of that epoch.
+
+    Example:
+        >>> import optlab as ol
+        >>> sorted(ol.random.permutation(5, seed=1).tolist())
+        [0, 1, 2, 3, 4]
+
+    Raises:
+        ValueError: as in :func:`normal`.
+    """
+    checked = _shape(shape)
+    out = np.empty(checked, np.int64)
+    cpu.random_permutations(out, *_address(checked, seed, stream, step, first_run))
+    return out
+
+
 def derive_seed(seed: int, *axes: int | str) -> int:
     """A seed for a named part of a study, such as ``derive_seed(seed, "dataset", run)``.
 

@@ -41,7 +41,7 @@ class Study:
         self.setup: dict[str, Any] = {"runs": self.runs, "dim": self.dim, "first_run": first_run}
         self.setup |= {"first_step": self.first, "last_step": self.end}
         if optimizer.noise:
-            raise ValueError("optimizer: got noise, expected none: descend adds it itself (its arguments noise and seed)")
+            raise ValueError("optimizer: got noise, expected none: descend adds it itself (arguments noise and seed)")
         self.plan = optimizer.plan(True, False, f.layout)
         if self.plan["parameters"].shape[1] not in (1, self.runs):
             given = self.plan["parameters"].shape[1]
@@ -53,6 +53,7 @@ class Study:
         gradient_noise: float | Array | None,
         perturbation: Perturbation | None,
         batch_size: int | None,
+        sampling: str,
         seed: int,
     ) -> None:
         """Checks everything that draws."""
@@ -60,7 +61,10 @@ class Study:
             raise TypeError(f"perturbation: got {type(perturbation).__name__}, expected an optlab Perturbation")
         if batch_size is not None and (self.f.n_samples is None or not isinstance(self.f, CompiledLandscape)):
             raise ValueError(f"batch_size: got {batch_size}, but this landscape is not a finite sum in compiled code")
+        if sampling not in ("replacement", "shuffle", "order"):
+            raise ValueError(f"sampling: got {sampling!r}, expected 'replacement', 'shuffle' or 'order'")
         self.setup |= {
+            "sampling": sampling,
             "noise": math.sqrt(real("noise", noise, 0.0)),
             "gradient_noise": self._gradient_noise(gradient_noise),
             "perturbation": perturbation,
@@ -106,7 +110,8 @@ class Study:
         self.setup["stops"] = [rule.compiled(self.dim) for rule in rules]
         self.state = self._state(state)
         self.setup["rule_step"] = int(self.state["step"])
-        self.arrays |= {name: array for name, array in self.state.items() if name not in ("step", "format")}
+        self.arrays |= self.optimizer.unpacked(self.state)
+        self.arrays |= {name: array for name, array in self.state.items() if name.startswith("perturbed_")}
         self.arrays["stop_step"] = np.full(self.runs, -1, np.int64)
         self.arrays["stop_reason"] = np.zeros(self.runs, np.int64)
         handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None
@@ -151,6 +156,7 @@ class Study:
         reason = self.arrays["stop_reason"] + 1
         if interrupted:
             reason[~stopped] = len(self.reasons) - 1
+        self.optimizer.pack(self.arrays, self.state)
         self.state["step"] += now - self.first
         return Trajectory(
             step=np.array(self.record_steps[:kept], np.int64),

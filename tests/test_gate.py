@@ -63,8 +63,8 @@ WRONG: dict[str, tuple[Make, type[Exception], str]] = {
     "backwards": (lambda s, d: np.ones(s, d)[::-1], ValueError, "got a strided array"),
     "misaligned": (misaligned, ValueError, "got misaligned memory"),
     "empty": (lambda s, d: np.ones((*s[:-1], 0), d), ValueError, "got an empty array"),
-    "zero_dimensional": (lambda s, d: np.ones((), d), ValueError, "got 0 dim|got shape"),
-    "three_dimensional": (lambda s, d: np.ones((*s, 2), d), ValueError, "got 3 dim|got shape"),
+    "zero_dimensional": (lambda s, d: np.ones((), d), ValueError, "got 0 dim|got shape|got 1 elements"),
+    "three_dimensional": (lambda s, d: np.ones((*s, 2), d), ValueError, "got 3 dim|got shape|got 24 elements"),
 }
 WRITTEN = {"read_only": (read_only, ValueError, "got a read-only array")}
 BESIDE = {  # beside an array that has set shape and dtype
@@ -85,9 +85,12 @@ def ones(dtype: Any) -> np.ndarray:
 
 def stepped(dtype: Any, **instead: Any) -> None:
     """One step with one array replaced; raises what the step raises, after a look at the other arrays."""
-    arrays = {"x": ones(dtype), "grad": 2 * ones(dtype), "momentum": 3 * ones(dtype), "step": np.array(5), **instead}
+    fresh = MOMENTUM.init(ones(dtype))
+    fresh["momentum_buffer"] += 3
+    fresh["step"] += 5
+    arrays = {"x": ones(dtype), "grad": 2 * ones(dtype), **fresh, **instead}
     before = {name: np.array(array, copy=True) for name, array in arrays.items()}
-    state = {name: arrays[name] for name in ("momentum", "step")}
+    state = {name: arrays[name] for name in fresh}
     try:
         MOMENTUM.step(arrays["x"], arrays["grad"], state)
     finally:
@@ -95,13 +98,34 @@ def stepped(dtype: Any, **instead: Any) -> None:
             np.testing.assert_array_equal(np.asarray(array), before[name])
 
 
+OTHER_DTYPE = {"other_dtype": (lambda s, d: np.ones(s, other(d)), TypeError, "got dtype float")}
+LISTED = {"list": (lambda s, d: np.ones(s, d).tolist(), TypeError, "got a list")}  # of arrays, it would be a point
+ANY_SHAPE = {name: wrong for name, wrong in WRONG.items() if not name.endswith("dimensional")}
+NO_LIST = {name: wrong for name, wrong in WRONG.items() if name != "list"}
+
+
+def listed(dtype: Any, **instead: Any) -> None:
+    """One step of a list of two arrays, the second of them or of their gradients replaced."""
+    x, grad = [[np.ones(2, dtype), ones(dtype)] for _ in range(2)]
+    state = MOMENTUM.init(x)
+    x[1], grad[1] = instead.get("x", x[1]), instead.get("grad", grad[1])
+    try:
+        MOMENTUM.step(x, grad, state)
+    finally:
+        assert (x[0] == 1).all() and not state["momentum_buffer"].any() and int(state["step"]) == 0
+
+
 OUT = {name: wrong for name, wrong in (WRONG | WRITTEN | BESIDE).items() if name != "none"}  # None: a fresh array
 # entry -> (the argument's name in the message, the call with that argument, which tables of wrong arrays apply)
 ENTRIES: dict[str, tuple[str, Callable[[Any, Any], Any], dict[str, Any]]] = {
-    "step_x": ("x", lambda a, d: stepped(d, x=a), WRONG | WRITTEN),
+    "step_x": ("x", lambda a, d: stepped(d, x=a), WRONG | WRITTEN | LISTED),
     "step_grad": ("grad", lambda a, d: stepped(d, grad=a), WRONG | BESIDE),
-    "step_state": ("momentum", lambda a, d: stepped(d, momentum=a), WRONG | WRITTEN | BESIDE),
-    "init_x": ("x", lambda a, d: MOMENTUM.init(a), WRONG),
+    "step_state": ("momentum_buffer", lambda a, d: stepped(d, momentum_buffer=a), WRONG | WRITTEN | BESIDE),
+    "init_x": (r"x(\[0\])?", lambda a, d: MOMENTUM.init(a), ANY_SHAPE),
+    "init_runs": ("x", lambda a, d: MOMENTUM.init(a, runs_axis=True), NO_LIST),
+    "init_list": (r"x\[1\]", lambda a, d: MOMENTUM.init([ones(d), a]), ANY_SHAPE | OTHER_DTYPE),
+    "step_list_x": (r"x\[1\]", lambda a, d: listed(d, x=a), NO_LIST | WRITTEN | OTHER_DTYPE),
+    "step_list_grad": (r"grad\[1\]", lambda a, d: listed(d, grad=a), NO_LIST | BESIDE | OTHER_DTYPE),
     "value_x": ("x", lambda a, d: SADDLE.value(a), WRONG),
     "grad_x": ("x", lambda a, d: SADDLE.grad(a), WRONG),
     "grad_out": ("out", lambda a, d: SADDLE.grad(ones(d), out=a), OUT),
@@ -136,20 +160,21 @@ def overlapping(dtype: Any, shift: int) -> tuple[np.ndarray, np.ndarray]:
 def test_overlapping_arrays_are_refused(shift: int) -> None:
     a, b = overlapping(np.float64, shift)
     separate = np.ones(SHAPE)
-    for call, names in (
-        (lambda: stepped(np.float64, x=a, grad=b), "x and grad"),
-        (lambda: stepped(np.float64, x=a, momentum=b), "momentum and x"),
-        (lambda: stepped(np.float64, grad=a, momentum=b), "momentum and grad"),
-        (lambda: SADDLE.grad(a, out=b), "out and x"),
+    for call, one, another in (
+        (lambda: stepped(np.float64, x=a, grad=b), "x", "grad"),
+        (lambda: stepped(np.float64, x=a, momentum_buffer=b), "momentum_buffer", "x"),
+        (lambda: stepped(np.float64, grad=a, momentum_buffer=b), "momentum_buffer", "grad"),
+        (lambda: SADDLE.grad(a, out=b), "out", "x"),
     ):
-        refused(call, ValueError, f"^{names}: got overlapping memory, expected separate arrays")
+        refused(call, ValueError, f"^({one} and {another}|{another} and {one}): got overlapping memory, expected separate arrays")
     stepped_apart = overlapping(np.float64, 12)
     MOMENTUM.step(*stepped_apart, MOMENTUM.init(separate))  # neighbours do not overlap
 
 
-WHOLE_STATE = {"momentum": np.zeros(SHAPE), "step": np.array(0)}
+WHOLE_STATE = MOMENTUM.init(np.zeros(SHAPE))
 LEAST = ol.landscapes.LeastSquares(np.eye(4), np.ones(4))
 X = np.ones(SHAPE)
+STUDY_STATE = MOMENTUM.init(X, SADDLE.layout, runs_axis=True)
 
 
 def without(name: str) -> dict[str, Any]:
@@ -160,7 +185,7 @@ def step(**options: Any) -> None:
     """A step with momentum per run, or whatever is given."""
     opt = options.pop("opt", MOMENTUM)
     x = X.copy()
-    state = options.pop("state", None) or opt.init(x)
+    state = options.pop("state", None) or opt.init(x, runs_axis=options.pop("runs_axis", True))
     try:
         opt.step(x, X, state, **options)
     except Exception:
@@ -182,9 +207,9 @@ SCALARS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     # steps of an optimizer
     "state_list": (lambda: step(state=[1]), TypeError, "^state: .*expected the dict"),
     "state_without_momentum": (
-        lambda: step(state=without("momentum")),
+        lambda: step(state=without("momentum_buffer")),
         ValueError,
-        "^state: got no entry 'momentum', expected",
+        "^state: got no entry 'momentum_buffer', expected",
     ),
     "state_without_step": (lambda: step(state=without("step")), ValueError, "^state: got no entry 'step', expected"),
     "state_step_int": (lambda: step(state=WHOLE_STATE | {"step": 0}), TypeError, "^step: got builtins.int, expected"),
@@ -201,8 +226,13 @@ SCALARS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "step_lr_text": (lambda: step(lr="0.1"), TypeError, "^lr: got .*0.1.*, expected"),
     "step_lr_zero_dimensional": (lambda: step(lr=np.array(0.1)), TypeError, r"^lr: got array\(0.1\), expected"),
     "step_lr_matrix": (lambda: step(lr=np.ones((3, 3))), ValueError, r"^lr: got shape \(3, 3\), expected"),
-    "step_lr_too_long": (lambda: step(lr=np.ones(5)), ValueError, "^(x|lr): got .*[35]"),
-    "step_lr_too_short": (lambda: step(lr=np.ones(2)), ValueError, "^(x|lr): got .*[23]"),
+    "step_lr_too_long": (lambda: step(lr=np.ones(5)), ValueError, "^lr: got 5 numbers, expected one or 3"),
+    "step_lr_too_short": (lambda: step(lr=np.ones(2)), ValueError, "^lr: got 2 numbers, expected one or 3"),
+    "step_lr_without_runs": (
+        lambda: step(lr=np.ones(3), runs_axis=False),
+        ValueError,
+        "^lr: got one number per run, expected one number",
+    ),
     "step_lr_beside_longer": (
         lambda: step(lr=np.ones(2), opt=ol.SGD(lr=0.1, momentum=[0.9] * 3)),
         ValueError,
@@ -250,7 +280,7 @@ SCALARS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "optimizer_lengths_differ": (
         lambda: study(opt=ol.SGD(lr=[0.1] * 3, momentum=[0.5] * 2)),
         ValueError,
-        "^optimizer: got .*3 runs, expected 3|^optimizer: got .*2",
+        "^momentum: got 2 numbers, expected one or 3",
     ),
     "x0_nan": (
         lambda: study(x0=with_nan(np.nan)),
@@ -307,14 +337,14 @@ SCALARS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "^state: got entries .*expected",
     ),
     "state_of_other_shape": (
-        lambda: study(state={"momentum": X[:2], "step": np.array(0)}),
+        lambda: study(state=STUDY_STATE | {"momentum_buffer": X[:2]}),
         ValueError,
-        "^state: 'momentum' is .*expected",
+        "^state: 'momentum_buffer' is .*expected",
     ),
     "state_of_other_dtype": (
-        lambda: study(state={"momentum": X.astype(np.float32), "step": np.array(0)}),
+        lambda: study(state=STUDY_STATE | {"momentum_buffer": X.astype(np.float32)}),
         ValueError,
-        "^state: 'momentum' is float32.*expected float64",
+        "^state: 'momentum_buffer' is float32.*expected float64",
     ),
     "state_no_mapping": (lambda: study(state=[1]), TypeError, "^state: got .*expected"),
     "record_zero": (lambda: study(record=0), ValueError, "^record: got 0, expected a whole number from 1"),
@@ -512,7 +542,7 @@ def test_rates_are_accepted_in_every_form(lr: Any) -> None:
     expected, built, given_now = X.copy(), X.copy(), X.copy()
     ol.SGD(lr=0.1).step(expected, X, ol.SGD(lr=0.1).init(X))
     ol.SGD(lr=lr).step(built, X, ol.SGD(lr=lr).init(X))
-    ol.SGD(lr=5.0).step(given_now, X, ol.SGD(lr=5.0).init(X), lr=lr)
+    ol.SGD(lr=5.0).step(given_now, X, ol.SGD(lr=5.0).init(X, runs_axis=True), lr=lr)
     assert_same_bits(built, expected)
     assert_same_bits(given_now, expected)
 
@@ -538,8 +568,8 @@ def views(draw: Any) -> np.ndarray:
     return view
 
 
-def acceptable(x: np.ndarray, *, written: bool) -> bool:
-    right = x.dtype in (np.float32, np.float64) and x.dtype.isnative and x.ndim in (1, 2) and x.size > 0
+def acceptable(x: np.ndarray, *, written: bool, ndims: Any = (1, 2)) -> bool:
+    right = x.dtype in (np.float32, np.float64) and x.dtype.isnative and x.ndim in ndims and x.size > 0
     return right and x.flags.c_contiguous and x.flags.aligned and (x.flags.writeable or not written)
 
 
@@ -562,9 +592,9 @@ def attempted(call: Callable[[], Any]) -> bool:
 def test_a_step_takes_a_view_or_leaves_all_memory_alone(x: np.ndarray) -> None:
     before, values = owner(x).copy(), x.copy()
     grad = np.ones(x.shape, x.dtype)
-    state = {"step": np.array(0)}
+    state = ol.SGD(lr=0.5).init(np.ones(max(x.size, 1)))
     accepted = attempted(lambda: ol.SGD(lr=0.5).step(x, grad, state))
-    assert accepted == acceptable(x, written=True) and int(state["step"]) == accepted
+    assert accepted == acceptable(x, written=True, ndims=range(4)) and int(state["step"]) == accepted
     if accepted:
         assert_same_bits(x, values - x.dtype.type(0.5) * grad)  # never an update of a copy
         x[...] = values  # and nothing else changed

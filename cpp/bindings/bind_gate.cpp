@@ -33,6 +33,8 @@ void bind_gate(py::module_& m) {
     thread_source = new py::object(std::move(source));
   });
   m.def("threads", &threads_now, "The number of threads a kernel called here would use.");
+  m.def("update_bandwidth", &update_bandwidth, py::arg("read_only"), py::arg("read_write"), py::arg("elements"),
+        py::arg("threads"), py::arg("repeats"), py::call_guard<ReleasedGil>());
   m.def("peak_operations", &peak_operations, py::arg("threads"), py::call_guard<ReleasedGil>());
   m.def("check_array", &check_floats, py::arg("array"), py::arg("name"),
         "Refuses whatever is not a float32 or float64 array that a kernel can take.");

@@ -36,11 +36,19 @@ void indices(const py::handle& out, u32 high, u64 seed, u32 stream, u64 step, u3
   draw_indices(to, rows.runs, rows.dim, high, first_run, {seed, stream, step});
 }
 
+void permutations(const py::handle& out, u64 seed, u32 stream, u64 step, u32 first_run) {
+  const py::array& array = gate<std::int64_t>(out, "out", Access::write);
+  const Rows rows = rows_of(array, "out");
+  auto* to = reinterpret_cast<i64*>(pointer<std::int64_t>(array));
+  draw_permutations(to, rows.runs, rows.dim, first_run, {seed, stream, step});
+}
+
 template <class T>
 T special_of(int which, T x) {
   T a, b;
   if (which == 0) return log<T>(x);
   if (which == 1) return exp<T>(x);
+  if (which == 6) return expm1<T>(x);
   if (which < 4)
     sincos<T>(x, a, b);
   else
@@ -48,7 +56,7 @@ T special_of(int which, T x) {
   return which % 2 ? b : a;
 }
 
-/// The functions of special.hpp for the tests, on packs or one number at a time.
+/// The functions of special.hpp for Python's own formulas and the tests, on packs or one number at a time.
 template <class R>
 void special(const py::handle& out, const py::handle& x, int which, bool scalar) {
   const FloatEnvironment environment;
@@ -79,6 +87,8 @@ void bind_random(py::module_& m) {
         py::arg("first_run"), py::arg("radius"));
   m.def("random_indices", &indices, py::arg("out"), py::arg("high"), py::arg("seed"), py::arg("stream"),
         py::arg("step"), py::arg("first_run"));
+  m.def("random_permutations", &permutations, py::arg("out"), py::arg("seed"), py::arg("stream"), py::arg("step"),
+        py::arg("first_run"));
   m.def("random_rotation", [](const py::handle& out, u64 seed) {
     const py::array& q = gate<double>(out, "out", Access::write);
     check_shape(q, "out", {q.shape(0), q.shape(0)});
@@ -94,7 +104,7 @@ void bind_random(py::module_& m) {
       py::arg("NOISE") = static_cast<int>(kNoise), py::arg("PERTURBATION") = static_cast<int>(kPerturbation),
       py::arg("GRADIENT_NOISE") = static_cast<int>(kGradientNoise), py::arg("BATCH") = static_cast<int>(kBatch),
       py::arg("INIT") = static_cast<int>(kInit), py::arg("DATA") = static_cast<int>(kData));
-  m.attr("special_functions") = py::make_tuple("log", "exp", "sin", "cos", "sin_turns", "cos_turns");
+  m.attr("special_functions") = py::make_tuple("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1");
   m.def("special", [](const py::handle& out, const py::handle& x, int which, bool scalar) {
     if (float_kind(x, "x") == 'f')
       special<float>(out, x, which, scalar);

@@ -4,7 +4,7 @@
 #include "families.hpp"
 #include "gate.hpp"
 #include "landscape_handle.hpp"
-#include "optimizer_setup.hpp"
+#include "plan.hpp"
 
 namespace optlab {
 namespace {
@@ -59,6 +59,10 @@ class StudyHandle {
     s.batch_size = integer("batch_size");
     if (s.batch_size && (!s.landscape || !s.landscape->samples()))
       throw py::value_error("batch_size: expected 0 where the landscape is not a finite sum");
+    const auto sampling = py::cast<std::string>(setup["sampling"]);
+    s.sampling = sampling == "shuffle" ? Sampling::shuffle
+                 : sampling == "order" ? Sampling::order
+                                       : Sampling::replacement;
     s.seed = py::cast<u64>(setup["seed"]);
     s.noise = number<R>(setup["noise"]);
     if (!setup["gradient_noise"].is_none())

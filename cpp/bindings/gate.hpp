@@ -45,6 +45,11 @@ inline const char* dtype_name<std::int64_t>() {
   return "int64";
 }
 
+template <>
+inline const char* dtype_name<unsigned char>() {
+  return "uint8";
+}
+
 template <class T>
 const py::array& gate(const py::handle& given, const char* name, Access access) {
   return check_array(given, name, py::detail::npy_format_descriptor<T>::value, dtype_name<T>(), access);

@@ -14,4 +14,7 @@ void draw(R* out, i64 runs, i64 dim, Distribution kind, R radius, u32 first_run,
 /// out is (runs, count): sample numbers below `high`, with replacement.
 void draw_indices(i64* out, i64 runs, i64 count, u32 high, u32 first_run, DrawAddress at);
 
+/// out is (runs, count): each row a random order of 0 .. count - 1.
+void draw_permutations(i64* out, i64 runs, i64 count, u32 first_run, DrawAddress at);
+
 }  // namespace optlab

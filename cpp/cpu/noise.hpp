@@ -1,6 +1,7 @@
 // Random numbers by packs, in the two layouts of a study: lanes are runs, or lanes are elements of one run.
 #pragma once
 #include <algorithm>
+#include <utility>
 
 #include "pack.hpp"
 #include "sums.hpp"
@@ -93,6 +94,18 @@ inline void draw_indices(i64* out, i64 count, u32 high, u32 run, DrawAddress at)
     u32 words[4];
     RandomWords<float>::draw(words, static_cast<u32>(i / 4), run, at.step, at.stream, at.seed);
     for (i64 j = 0; j < 4 && i + j < count; ++j) out[i + j] = below(words[j], high);
+  }
+}
+
+/// A random order of 0 .. count - 1 by Fisher and Yates, from the last place down. The bias of each choice is below
+/// count / 2^32.
+inline void draw_permutation(i64* out, i64 count, u32 run, DrawAddress at) {
+  u32 words[4];
+  for (i64 i = 0; i < count; ++i) out[i] = i;
+  for (i64 i = count - 1, drawn = 0; i > 0; --i, ++drawn) {
+    if (drawn % 4 == 0)
+      RandomWords<float>::draw(words, static_cast<u32>(drawn / 4), run, at.step, at.stream, at.seed);
+    std::swap(out[i], out[below(words[drawn % 4], static_cast<u32>(i + 1))]);
   }
 }
 

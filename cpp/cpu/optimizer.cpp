@@ -87,13 +87,14 @@ void block_squares(R* out, const R* from, i64 n) {
 }
 
 template <class R>
-void add_noise(R* x, i64 first, i64 n, const Noise<R>& noise) {
+void add_noise(R* x, i64 first, i64 n, const Noise<R>& noise, StepAddress of) {
+  const DrawAddress at{noise.seed, kNoise, of.step};
   constexpr i64 lanes = kLanes<R>, block = lanes * Number<R>::words;
   alignas(kRegister) R drawn[kChunk + 2 * block];
   for (i64 done = 0; done < n; done += kChunk) {
     const i64 begin = first + done, count = std::min(kChunk, n - done), aligned = begin / block * block;
     draw_elements<R, Normal>(
-        begin + count, noise.run, noise.at, [&](i64 p, Pack<R> z) { store(drawn + (p * lanes - aligned), z); }, aligned);
+        begin + count, of.run, at, [&](i64 p, Pack<R> z) { store(drawn + (p * lanes - aligned), z); }, aligned);
     const R* z = drawn + (begin - aligned);
     for (i64 i = 0; i < count; ++i) x[done + i] = x[done + i] + noise.sigma * z[i];
   }
@@ -149,7 +150,7 @@ void Optimizer<R>::constants(P* out, std::size_t segment, i64 row, int lanes, i6
 // ---------------------------------------------------------------- lanes are runs
 
 template <class R>
-void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants) const {
+void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants, StepAddress at) const {
   const std::size_t segments = setup_.segments.size();
   if (clips()) {
     const P norm = norm_of_runs<R>(setup_.segments, [g](i64 i) { return g[i]; });
@@ -173,6 +174,11 @@ void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants) cons
     }
     rule_->update(reinterpret_cast<R*>(x + segment.begin), reinterpret_cast<const R*>(g + segment.begin), part,
                   n * kLanes<R>, c, setup_.flags);
+    if constexpr (sizeof(R) == 4)
+      if (setup_.quantized) {
+        P* const averages[2] = {states[0] + segment.begin, states[1] + segment.begin};
+        round_runs(averages, segment.begin, n, at);
+      }
   }
 }
 
@@ -187,20 +193,31 @@ void Optimizer<R>::project(P* x, i64 dim) const {
 // ---------------------------------------------------------------- lanes are elements
 
 template <class R>
-void Optimizer<R>::update(std::vector<Span<R>>& spans, const Noise<R>& noise, int threads) const {
+void Optimizer<R>::update(std::vector<Span<R>>& spans, StepAddress at, const Noise<R>& noise, int threads) const {
   if (clips()) clip(spans, threads);
   if (rule_->layerwise) measure(spans, threads);
   each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
     const Span<R>& span = spans[k];
     const i64 piece = noise.sigma != R(0) ? kChunk : to - from;
     for (i64 begin = from; begin < to; begin += piece) {
-      const i64 n = std::min(piece, to - begin);
-      R* states[kMaxStates];
-      for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + begin;
-      rule_->update(span.x + begin, span.g + begin, states, n, span.constants, setup_.flags);
-      if (noise.sigma != R(0)) add_noise(span.x + begin, span.first + begin, n, noise);
+      const i64 end = std::min(begin + piece, to);
+      update_part(span, begin, end, at);
+      if (noise.sigma != R(0)) add_noise(span.x + begin, span.first + begin, end - begin, noise, at);
     }
   });
+}
+
+template <class R>
+void Optimizer<R>::update_part(const Span<R>& span, i64 from, i64 to, StepAddress at) const {
+  if constexpr (sizeof(R) == 4)
+    if (span.quantized.codes[0])
+      return update_quantized(*rule_, span.x, span.g, span.quantized, span.first, from, to, span.constants,
+                              setup_.flags, at);
+  R* states[kMaxStates];
+  for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + from;
+  rule_->update(span.x + from, span.g + from, states, to - from, span.constants, setup_.flags);
+  if constexpr (sizeof(R) == 4)
+    if (setup_.quantized) round_elements(states, span.first + from, to - from, at);
 }
 
 template <class R>
@@ -239,6 +256,24 @@ void Optimizer<R>::project(const std::vector<Span<R>>& spans, int threads) const
   const R factor = projection_factor(squares.norm(), static_cast<R>(setup_.max_norm));
   each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
     for (i64 i = from; i < to; ++i) spans[k].x[i] = spans[k].x[i] * factor;
+  });
+}
+
+template <class R>
+void Optimizer<R>::update_rows(Span<R> row, const i64* rows, i64 count, int threads) const {
+  if (clips()) {
+    std::vector<Span<R>> all{row};
+    all[0].n *= count;
+    clip(all, threads);
+    std::copy_n(all[0].constants, rule_->constants, row.constants);
+  }
+  parallel(count, row.n * count < kParallelFrom ? 1 : threads, [&](i64 begin, i64 end) {
+    for (i64 k = begin; k < end; ++k) {
+      R* states[kMaxStates];
+      const i64 offset = rows[k] * row.n;
+      for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = row.states[s] + offset;
+      rule_->update(row.x + offset, row.g + k * row.n, states, row.n, row.constants, setup_.flags);
+    }
   });
 }
 

@@ -7,7 +7,7 @@
 
 #include "landscape.hpp"
 #include "noise.hpp"
-#include "rule.hpp"
+#include "quantized.hpp"
 
 namespace optlab {
 
@@ -19,6 +19,7 @@ struct Segment {
 struct OptimizerSetup {
   std::string rule;
   u32 flags = 0;
+  bool quantized = false;  ///< the two averages of the rule are kept in bytes
   double clip_norm = std::numeric_limits<double>::infinity(), max_norm = std::numeric_limits<double>::infinity();
   i64 rows = 1;  ///< runs that have hyperparameters of their own; 1: all runs share them
   std::vector<Segment> segments;
@@ -37,6 +38,7 @@ struct Span {
   R* x;
   const R* g;
   R* states[kMaxStates];
+  QuantizedStates quantized;  ///< in their place where the optimizer keeps bytes
   i64 first, n;  ///< the number of the first element in the run, and how many there are
   Pack<R> constants[kMaxConstants];
 };
@@ -45,8 +47,7 @@ struct Span {
 template <class R>
 struct Noise {
   R sigma = 0;
-  u32 run = 0;
-  DrawAddress at{};
+  u64 seed = 0;
 };
 
 template <class R>
@@ -58,21 +59,25 @@ class Optimizer {
   const Rule<R>& rule() const { return *rule_; }
   const std::vector<Segment>& segments() const { return setup_.segments; }
   i64 rows() const { return setup_.rows; }
+  bool quantized() const { return setup_.quantized; }
   /// Whether a step needs a norm of each run.
   bool needs_norms() const { return rule_->layerwise || clips() || projects(); }
   /// Constants of one segment for the runs row .. row + lanes - 1, one run in each lane; a single run fills all lanes.
   void constants(P* out, std::size_t segment, i64 row, int lanes, i64 step, Rate rate) const;
 
   /// Lanes are runs. `constants` holds kMaxConstants packs per segment and is used up.
-  void update(P* x, const P* g, P* const* states, P* constants) const;
+  void update(P* x, const P* g, P* const* states, P* constants, StepAddress at) const;
   void project(P* x, i64 dim) const;
   /// Lanes are elements: the spans of one run, in order, one per segment.
-  void update(std::vector<Span<R>>& spans, const Noise<R>& noise, int threads) const;
+  void update(std::vector<Span<R>>& spans, StepAddress at, const Noise<R>& noise, int threads) const;
   void project(const std::vector<Span<R>>& spans, int threads) const;
+  /// `row` is row 0 of a matrix, and g holds the gradients of the rows named, one after the other.
+  void update_rows(Span<R> row, const i64* rows, i64 count, int threads) const;
 
  private:
   bool clips() const { return setup_.clip_norm < std::numeric_limits<double>::infinity(); }
   bool projects() const { return setup_.max_norm < std::numeric_limits<double>::infinity(); }
+  void update_part(const Span<R>& span, i64 from, i64 to, StepAddress at) const;
   void clip(std::vector<Span<R>>& spans, int threads) const;
   void measure(std::vector<Span<R>>& spans, int threads) const;
 

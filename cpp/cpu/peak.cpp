@@ -1,7 +1,15 @@
 #include "peak.hpp"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <vector>
 
 #include "pack.hpp"
 #include "threads.hpp"
@@ -26,7 +34,57 @@ void work_chains() {
   (void)result;
 }
 
+constexpr long long kPart = 4096;  // numbers: parts begin on whole packs
+
+struct Free {
+  void operator()(float* memory) const { std::free(memory); }
+};
+
+/// Zeroed numbers on huge pages where the system grants them, as NumPy asks for its large arrays.
+std::unique_ptr<float, Free> numbers(long long n) {
+  constexpr std::size_t page = 1 << 21;
+  const std::size_t bytes = (static_cast<std::size_t>(n) * sizeof(float) + page - 1) / page * page;
+  std::unique_ptr<float, Free> memory(static_cast<float*>(std::aligned_alloc(page, bytes)));
+  if (!memory) throw std::bad_alloc();
+#if defined(__linux__)
+  madvise(memory.get(), bytes, MADV_HUGEPAGE);
+#endif
+  std::memset(memory.get(), 0, bytes);
+  return memory;
+}
+
+void touch(const std::vector<std::unique_ptr<float, Free>>& arrays, int read_only, long long from, long long to) {
+  constexpr long long ahead = 512;
+  const std::size_t count = arrays.size(), readers = static_cast<std::size_t>(read_only);
+  for (long long i = from; i < to; i += kLanes<float>) {
+    PackF sum = splat(1.0f);
+    for (std::size_t k = 0; k < readers; ++k) {
+      __builtin_prefetch(arrays[k].get() + i + ahead, 0);
+      sum = sum + load(arrays[k].get() + i);
+    }
+    for (std::size_t k = readers; k < count; ++k) {
+      float* x = arrays[k].get() + i;
+      __builtin_prefetch(x + ahead, 1);
+      store(x, load(x) + sum);
+    }
+  }
+}
+
 }  // namespace
+
+double update_bandwidth(int read_only, int read_write, long long n, int threads, int repeats) {
+  std::vector<std::unique_ptr<float, Free>> arrays;
+  const long long parts = (n + kPart - 1) / kPart;
+  for (int k = 0; k < read_only + read_write; ++k) arrays.push_back(numbers(parts * kPart));
+  double best = 1e300;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    const auto began = std::chrono::steady_clock::now();
+    parallel(parts, threads,
+             [&](long long begin, long long end) { touch(arrays, read_only, begin * kPart, end * kPart); });
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+  }
+  return static_cast<double>(read_only + 2 * read_write) * sizeof(float) * static_cast<double>(parts * kPart) / best;
+}
 
 double peak_operations(int threads) {
   double best = 1e300;

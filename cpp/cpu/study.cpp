@@ -77,7 +77,7 @@ Study<R>::Workspace::Workspace(const Study& study)
     : g(study.packs_),
       full(study.packs_),
       constants(static_cast<i64>(study.optimizer_.segments().size()) * kMaxConstants),
-      index(static_cast<std::size_t>(study.setup_.batch_size)) {}
+      batches(study.setup_.sampling, study.setup_.batch_size) {}
 
 template <class R>
 void Study<R>::advance(i64 steps, const double* factors, int threads) {
@@ -205,7 +205,7 @@ void Study<R>::end_group(i64 group, i64 t, double factor, Workspace& w) {
     });
   }
   constants(group, t, factor, w);
-  update(group, w);
+  update(group, t, w);
   if (setup_.noise != R(0)) {
     const P s = splat(setup_.noise);
     draw_normals(group, kNoise, t, [x, s](i64 p, P n) { x[p] = x[p] + s * n; });

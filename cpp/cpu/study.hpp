@@ -6,6 +6,7 @@
 #pragma once
 #include <vector>
 
+#include "batches.hpp"
 #include "landscape.hpp"
 #include "noise.hpp"
 #include "optimizer.hpp"
@@ -47,6 +48,7 @@ struct StudySetup {
   const Landscape<R>* landscape = nullptr;  ///< null: values and gradients come from outside at every step
   OptimizerSetup optimizer;
   i64 runs = 0, dim = 0, first_step = 0, last_step = 0, first_run = 0, rule_step = 0, batch_size = 0;
+  Sampling sampling = Sampling::replacement;
   u64 seed = 0;
   R noise = 0;                     ///< standard deviation per coordinate, after the update
   std::vector<R> gradient_noise;   ///< standard deviation of every coordinate, before the rule
@@ -80,7 +82,7 @@ class Study {
     explicit Workspace(const Study& study);
     Buffer<P> g, full, scratch, constants;
     std::vector<Span<R>> spans;
-    std::vector<i64> index;
+    Batches batches;
     std::size_t cursor = 0;  // first record step not before now
     bool g_is_full = true, has_full = false, has_value = false, has_norm = false, perturbed = false;
     alignas(kRegister) R value[kLanes<R>], norm[kLanes<R>];
@@ -112,7 +114,7 @@ class Study {
   void check_decrease(i64 group, i64 t, Workspace& w);
   void share_constants(const double* factors, i64 steps);
   void constants(i64 group, i64 t, double factor, Workspace& w) const;
-  void update(i64 group, Workspace& w) const;
+  void update(i64 group, i64 t, Workspace& w) const;
   void project(i64 group, const Workspace& w) const;
   template <class Visit>
   void draw_normals(i64 group, u32 stream, i64 t, Visit visit) const;

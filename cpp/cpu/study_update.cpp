@@ -37,21 +37,26 @@ void Study<R>::constants(i64 group, i64 t, double factor, Workspace& w) const {
 }
 
 template <class R>
-void Study<R>::update(i64 group, Workspace& w) const {
+void Study<R>::update(i64 group, i64 t, Workspace& w) const {
+  const StepAddress at{static_cast<u64>(setup_.rule_step + (t - setup_.first_step)),
+                       static_cast<u32>(setup_.first_run + group * width_)};
   P* states[kMaxStates];
   for (std::size_t k = 0; k < states_.size(); ++k) states[k] = state(static_cast<i64>(k), group);
   P *x = point(group), *c = w.constants.get();
-  if (layout_ == Layout::runs) return optimizer_.update(x, w.g.get(), states, c);
+  if (layout_ == Layout::runs) return optimizer_.update(x, w.g.get(), states, c, at);
   w.spans.clear();
   for (const Segment& segment : optimizer_.segments()) {
-    Span<R> span{reinterpret_cast<R*>(x) + segment.begin, reinterpret_cast<const R*>(w.g.get()) + segment.begin, {},
-                 segment.begin, segment.end - segment.begin, {}};
+    Span<R> span{};
+    span.x = reinterpret_cast<R*>(x) + segment.begin;
+    span.g = reinterpret_cast<const R*>(w.g.get()) + segment.begin;
+    span.first = segment.begin;
+    span.n = segment.end - segment.begin;
     for (std::size_t k = 0; k < states_.size(); ++k) span.states[k] = reinterpret_cast<R*>(states[k]) + segment.begin;
     std::copy_n(c, optimizer_.rule().constants, span.constants);
     w.spans.push_back(span);
     c += kMaxConstants;
   }
-  optimizer_.update(w.spans, {}, 1);
+  optimizer_.update(w.spans, at, {}, 1);
 }
 
 template <class R>

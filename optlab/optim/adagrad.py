@@ -54,9 +54,7 @@ class Adagrad(Optimizer):
 
     def check(self) -> None:
         """See :meth:`Optimizer.check`."""
-        self._set(
-            "initial_accumulator_value", real("initial_accumulator_value", self.initial_accumulator_value, 0.0)
-        )
+        self._set("initial_accumulator_value", real("initial_accumulator_value", self.initial_accumulator_value, 0.0))
 
     def rule(self) -> str:
         """See :meth:`Optimizer.rule`."""

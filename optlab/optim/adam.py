@@ -49,8 +49,8 @@ class Adam(WithBetas):
         m̂ = m / (1 − β₁ᵗ),         v̂ = v / (1 − β₂ᵗ)           t from 1
         x ← x − lr m̂ / (√v̂ + eps)
 
-    eps stands outside the root. With ``amsgrad`` the largest v so far takes v's place; without ``bias_correction`` m and
-    v take the place of m̂ and v̂. Weight decay is coupled (:class:`AdamW` decouples it).
+    eps stands outside the root. With ``amsgrad`` the largest v so far takes v's place; without ``bias_correction`` m
+    and v take the place of m̂ and v̂. Weight decay is coupled (:class:`AdamW` decouples it).
 
     Args:
         lr: Learning rate, >= 0; a number or one per run.

@@ -20,8 +20,8 @@ class LAMB(Layerwise, WithBetas):
         u = m̂ / (√v̂ + eps) + weight_decay w                     both averages corrected, as Adam's
         w ← w − lr ‖w‖ / ‖u‖ · u                                of each segment; lr · u where ‖w‖ or ‖u‖ is 0
 
-    The paper's bound φ on ‖w‖ is the identity here. Segments are those of the layout given to ``init``, or the arrays of
-    a list.
+    The paper's bound φ on ‖w‖ is the identity here. Segments are those of the layout given to ``init``, or the arrays
+    of a list.
 
     Args:
         lr: Learning rate, >= 0; a number or one per run.

@@ -11,4 +11,4 @@ class Layerwise(Optimizer):
     def check(self) -> None:
         """See :meth:`Optimizer.check`."""
         if self.decoupled_weight_decay:
-            raise ValueError("decoupled_weight_decay: got True, expected False: this rule has the decay inside its norms")
+            raise ValueError("decoupled_weight_decay: got True, expected False: the decay is a part of the norms")

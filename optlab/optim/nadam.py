@@ -42,7 +42,7 @@ class NAdam(WithBetas):
         >>> state = opt.init(x)
         >>> opt.step(x, np.array([4.0]), state)
         >>> x.round(4)
-        array([0.8611])
+        array([0.8944])
 
     References:
         Dozat, "Incorporating Nesterov momentum into Adam", 2016.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +83,12 @@ class Optimizer:
     seed: int = field(default=0, kw_only=True)
     groups: Mapping[str, Mapping[str, float]] | tuple[Group, ...] = field(default=(), kw_only=True)
 
+    quantized: ClassVar[bool] = False
+    """Whether the two averages of the rule are kept in bytes."""
     RANGES: ClassVar[Mapping[str, Range]]
     """The numeric hyperparameters of the rule, by the names that it has for them."""
+
+    updater: Any = field(init=False, repr=False, compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -98,13 +102,13 @@ class Optimizer:
         self._set("seed", integer("seed", self.seed, 0, 2**64 - 1))
         self.check()
         self._set("groups", groups_of(self))
-        self._set("_updater", cpu.Updater(self.rule()))
+        self._set("updater", cpu.Updater(self.rule()))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.init}
 
     def __setstate__(self, given: dict[str, Any]) -> None:
         self.__dict__.update(given)
@@ -135,13 +139,28 @@ class Optimizer:
         """The names of the state arrays, each of the shape of x."""
         return list(cpu.rule_states(self.rule()))
 
+    def kind(self) -> str:
+        """What a saved state says it belongs to."""
+        return self.rule()
+
+    def empty_state(self, like: NDArray[Any], described: state_format.Format) -> State:
+        """Zeroed arrays for a point like this one."""
+        return {name: np.zeros_like(like) for name in self.state_names()}
+
+    def unpacked(self, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """The arrays of a state as a study works on them, ``(runs, dim)`` each: the state's own."""
+        return {name: state[name] for name in self.state_names()}
+
+    def pack(self, arrays: Mapping[str, NDArray[Any]], state: State) -> None:
+        """Puts what a study left in the arrays of :meth:`unpacked` back into the state."""
+
     def plan(self, runs_axis: bool, many: bool, layout: Layout) -> dict[str, Any]:
         """What the compiled step reads, for states of this layout."""
-        return plan(self, state_format.Format(self.rule(), runs_axis, many, layout))
+        return plan(self, state_format.Format(self.kind(), runs_axis, many, layout))
 
     def plan_of(self, text: NDArray[Any]) -> dict[str, Any]:
         """The same, for states of this format; the compiled step asks when it meets a new one."""
-        return plan(self, state_format.read(str(text), self.rule()))
+        return plan(self, state_format.read(str(text), self.kind()))
 
     def init(self, x: Point, layout: Sequence[Segment] | None = None, runs_axis: bool = False) -> State:
         """A fresh state for points of the shape and dtype of x.
@@ -161,16 +180,12 @@ class Optimizer:
         """
         runs_axis = runs_axis or any(isinstance(value, tuple) for value in self.values().values())
         if isinstance(x, list | tuple):
-            layout, like = _layout_of_list(x, layout, runs_axis), np.concatenate([array.ravel() for array in x])
+            segments, like = _layout_of_list(x, layout, runs_axis), np.concatenate([array.ravel() for array in x])
         else:
-            cpu.check_array(x, "x")
-            if runs_axis and x.ndim > 2:
-                raise ValueError(f"x: got {x.ndim} dimensions, expected (dim,) or (runs, dim)")
-            dim = x.shape[-1] if runs_axis else x.size
-            layout, like = flat(dim) if layout is None else checked(layout, dim), x
-        described = state_format.Format(self.rule(), runs_axis, isinstance(x, list | tuple), layout)
+            segments, like = _layout_of_array(x, layout, runs_axis), cast("NDArray[Any]", x)
+        described = state_format.Format(self.kind(), runs_axis, isinstance(x, list | tuple), segments)
         plan(self, described)  # raises what does not fit
-        state: State = {name: np.zeros_like(like) for name in self.state_names()}
+        state = self.empty_state(like, described)
         state["step"] = np.zeros((), np.int64)
         state["format"] = np.array(described.text())
         return state
@@ -189,14 +204,24 @@ class Optimizer:
             ValueError: shapes differ, memory is strided, read-only or overlapping, lr is negative, or the state belongs
                 to another optimizer, layout or version.
         """
-        # A schedule calls this at every step with a plain number, which therefore takes the short way.
-        if lr is None:
-            rates = None
-        elif type(lr) is float and 0.0 <= lr < math.inf:
-            rates = [lr]
-        else:
-            rates = np.atleast_1d(per_run("lr", lr, 0.0)).tolist()
-        self._updater.step(self, x, grad, state, rates)  # type: ignore[attr-defined]
+        self.updater.step(self, x, grad, state, rates(lr))
+
+
+def rates(lr: PerRun | None) -> list[float] | None:
+    """The learning rates of one step as the kernels take them: none, one, or one per run."""
+    # A schedule gives a plain number at every step, which therefore takes the short way.
+    if lr is None or (type(lr) is float and 0.0 <= lr < math.inf):
+        return lr if lr is None else [lr]
+    given: list[float] = np.atleast_1d(per_run("lr", lr, 0.0)).tolist()
+    return given
+
+
+def _layout_of_array(x: Any, layout: Sequence[Segment] | None, runs_axis: bool) -> Layout:
+    cpu.check_array(x, "x")
+    if runs_axis and x.ndim > 2:
+        raise ValueError(f"x: got {x.ndim} dimensions, expected (dim,) or (runs, dim)")
+    dim = x.shape[-1] if runs_axis else x.size
+    return flat(dim) if layout is None else checked(layout, dim)
 
 
 def _layout_of_list(x: Sequence[NDArray[Any]], layout: Sequence[Segment] | None, runs_axis: bool) -> Layout:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def groups_of(opt: Optimizer) -> tuple[Group, ...]:
         TypeError: it is not a dict of dicts.
         ValueError: a name is not one of the optimizer's numeric hyperparameters, or a number is out of range.
     """
-    if isinstance(opt.groups, tuple):
+    if isinstance(opt.groups, tuple):  # canonical already, or none
         return opt.groups
     if not isinstance(opt.groups, Mapping) or not all(isinstance(each, Mapping) for each in opt.groups.values()):
         raise TypeError(f"groups: got {opt.groups!r}, expected a dict from patterns to dicts of hyperparameters")
@@ -49,17 +49,18 @@ def plan(opt: Optimizer, layout: Format) -> dict[str, Any]:
     Raises:
         ValueError: a pattern of ``groups`` matches no segment.
     """
-    for pattern, _ in opt.groups:
+    groups = cast("tuple[Group, ...]", opt.groups)
+    for pattern, _ in groups:
         if not any(fnmatch.fnmatchcase(segment.name, pattern) for segment in layout.layout):
             names = ", ".join(segment.name for segment in layout.layout[:5])
             raise ValueError(f"groups: {pattern!r} matches no segment of the layout ({names}{' …'[: len(names)]})")
     table = _table(opt, layout)
-    bound = lambda given: math.inf if given is None else given  # noqa: E731 - a word for a rule of three lines
     return {
         "rule": opt.rule(),
         "flags": _flags(opt, table),
-        "clip_norm": bound(opt.clip_norm),
-        "max_norm": bound(opt.max_norm),
+        "quantized": opt.quantized,
+        "clip_norm": math.inf if opt.clip_norm is None else opt.clip_norm,
+        "max_norm": math.inf if opt.max_norm is None else opt.max_norm,
         "sizes": [segment.size for segment in layout.layout],
         "parameters": table,
         "runs_axis": layout.runs_axis,
@@ -87,7 +88,8 @@ def _table(opt: Optimizer, layout: Format) -> NDArray[np.float64]:
 def _row(opt: Optimizer, segment: Segment) -> list[Any]:
     """The hyperparameters of one segment, around the rule and its own, in the order of the C++ list."""
     base = opt.values()
-    group = next((dict(given) for pattern, given in opt.groups if fnmatch.fnmatchcase(segment.name, pattern)), {})
+    groups = cast("tuple[Group, ...]", opt.groups)
+    group = next((dict(given) for pattern, given in groups if fnmatch.fnmatchcase(segment.name, pattern)), {})
     values = base | group
     own = cpu.rule_parameters(opt.rule())
     decay = 0.0 if "weight_decay" in own else values.get("weight_decay", 0.0)  # a rule may see to the decay itself

@@ -1,0 +1,70 @@
+// An optimizer's hyperparameters as Python hands them over: the dict that optlab.optim.plan builds.
+#pragma once
+#include <pybind11/stl.h>
+
+#include <cstring>
+
+#include "cpu/optimizer.hpp"
+#include "gate.hpp"
+#include "optlab/quantize.hpp"
+
+namespace optlab {
+
+inline OptimizerSetup optimizer_setup(const py::dict& given) {
+  OptimizerSetup setup;
+  setup.rule = py::cast<std::string>(given["rule"]);
+  setup.flags = py::cast<u32>(given["flags"]);
+  setup.quantized = py::cast<bool>(given["quantized"]);
+  setup.clip_norm = py::cast<double>(given["clip_norm"]);
+  setup.max_norm = py::cast<double>(given["max_norm"]);
+  i64 begin = 0;
+  for (const i64 size : py::cast<std::vector<i64>>(given["sizes"])) {
+    setup.segments.push_back({begin, begin + size});
+    begin += size;
+  }
+  const auto table = py::cast<py::array_t<double, py::array::c_style>>(given["parameters"]);
+  setup.rows = table.shape(1);
+  setup.parameters.assign(table.data(), table.data() + table.size());
+  return setup;
+}
+
+/// Everything that an optimizer knows about states of one format: built once, when such a state is first seen.
+struct Plan {
+  Plan(const py::dict& given, py::object format)
+      : format(std::move(format)),
+        setup(optimizer_setup(given)),
+        single(setup),
+        real(setup),
+        runs_axis(py::cast<bool>(given["runs_axis"])),
+        list(py::cast<bool>(given["list"])),
+        noise(py::cast<double>(given["noise"])),
+        seed(py::cast<u64>(given["seed"])) {
+    for (const Segment& segment : setup.segments) {
+      first_block.push_back(blocks);
+      blocks += (segment.end - segment.begin + kQuantizedBlock - 1) / kQuantizedBlock;
+    }
+  }
+  template <class R>
+  const Optimizer<R>& optimizer() const {
+    if constexpr (sizeof(R) == 4)
+      return single;
+    else
+      return real;
+  }
+  bool describes(const py::array& text) const {
+    return text.nbytes() == format.nbytes() && !std::memcmp(text.data(), format.data(), text.nbytes());
+  }
+  i64 dim() const { return setup.segments.back().end; }
+
+  py::array format;
+  OptimizerSetup setup;
+  Optimizer<float> single;
+  Optimizer<double> real;
+  bool runs_axis, list;
+  double noise;
+  u64 seed;
+  std::vector<i64> first_block;  ///< of each segment, where states are bytes
+  i64 blocks = 0;
+};
+
+}  // namespace optlab

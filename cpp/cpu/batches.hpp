@@ -1,0 +1,50 @@
+// Which samples a step of a run sees.
+#pragma once
+#include <vector>
+
+#include "noise.hpp"
+
+namespace optlab {
+
+/// replacement: drawn afresh; shuffle: every epoch in a new random order; order: every epoch as the data lie.
+enum class Sampling { replacement, shuffle, order };
+
+/// Batches of one run after the other; an epoch's order is drawn once and kept as long as it is asked for.
+class Batches {
+ public:
+  Batches(Sampling sampling, i64 size) : sampling_(sampling), index_(static_cast<std::size_t>(size)) {}
+
+  /// The sample numbers below `samples` of step t. Without replacement, batches follow each other through the epochs and
+  /// may reach over the end of one; the order of an epoch is addressed by its number in the place of the step.
+  const i64* at(i64 t, u32 run, i64 samples, u64 seed) {
+    const auto size = static_cast<i64>(index_.size());
+    if (sampling_ == Sampling::replacement) {
+      draw_indices(index_.data(), size, static_cast<u32>(samples), run, {seed, kBatch, static_cast<u64>(t)});
+      return index_.data();
+    }
+    for (i64 k = 0; k < size; ++k) {
+      const i64 place = t * size + k;
+      index_[static_cast<std::size_t>(k)] =
+          sampling_ == Sampling::order ? place % samples : order_of(place / samples, run, samples, seed)[place % samples];
+    }
+    return index_.data();
+  }
+
+ private:
+  const i64* order_of(i64 epoch, u32 run, i64 samples, u64 seed) {
+    if (epoch != epoch_ || run != run_ || order_.empty()) {
+      order_.resize(static_cast<std::size_t>(samples));
+      draw_permutation(order_.data(), samples, run, {seed, kBatch, static_cast<u64>(epoch)});
+      epoch_ = epoch;
+      run_ = run;
+    }
+    return order_.data();
+  }
+
+  Sampling sampling_;
+  std::vector<i64> index_, order_;
+  i64 epoch_ = -1;
+  u32 run_ = 0;
+};
+
+}  // namespace optlab

@@ -1,0 +1,69 @@
+// Two moving averages in a byte each: an eighth of a binade times the largest magnitude of a block of 256 (after Dettmers,
+// Lewis, Shleifer and Zettlemoyer 2022). The code is a small floating-point number and is computed by shifting the bits
+// of a float, where their table of quantiles has to be searched:
+//   first    sign, 4 bits of exponent, 3 of mantissa:   0 and 1.25 * 2^-16 ... 1
+//   second   5 bits of exponent, 3 of mantissa:         1.125 * 2^-32 ... 1; what is below rounds up, since it stands
+//                                                       under the gradient, unless the whole block is 0
+// Rounding is dithered: up with the probability of the fraction, so that what changes by less than a step is not stuck.
+// The dither is a Weyl sequence in step, element and run: over the steps, more even than chance.
+#pragma once
+#include "portable.hpp"
+
+namespace optlab {
+
+inline constexpr int kQuantizedBlock = 256;
+
+/// max(key - lift, 0) and min(code, top) of unsigned words; packs have instructions for them.
+template <class B>
+struct Saturate {
+  static OPTLAB_HD B subtract(B key, u32 lift) { return key > lift ? key - lift : 0; }
+  static OPTLAB_HD B limit(B code, u32 top) { return code < top ? code : top; }
+};
+
+/// encode: y in [-1, 1] (a little beyond by rounding), dither below 2^20. decode: a code below 256.
+template <class T>
+struct FirstCode {
+  using B = Bits<T>;
+  static constexpr u32 top = 127, lift = (127u << 3) - top, sign = 0x80;
+  static OPTLAB_HD B encode(T y, B dither) {
+    const B bits = Number<T>::bits(y), key = ((bits & 0x7fffffffu) + dither) >> 20;
+    return Saturate<B>::limit(Saturate<B>::subtract(key, lift), top) | ((bits >> 24) & sign);
+  }
+  static OPTLAB_HD T decode(B code) {
+    const B magnitude = code & top;
+    return Number<T>::from_bits((magnitude != 0u ? (magnitude + lift) << 20 : B{}) | ((code & sign) << 24));
+  }
+};
+
+template <class T>
+struct SecondCode {
+  using B = Bits<T>;
+  static constexpr u32 top = 255, lift = (127u << 3) - top;
+  static OPTLAB_HD B encode(T y, B dither) {
+    return Saturate<B>::limit(Saturate<B>::subtract((Number<T>::bits(y) + dither) >> 20, lift), top);
+  }
+  static OPTLAB_HD T decode(B code) { return Number<T>::from_bits((code + lift) << 20); }
+};
+
+/// The Weyl sequence; its upper and lower 20 bits dither the two averages.
+template <class B>
+struct Dither {
+  static constexpr u32 element_step = 0xc13fa9a9u, low = 0xfffffu;
+  static OPTLAB_HD B at(B element, B run, u64 step) {
+    return element * element_step + run * 0x85ebca6bu + static_cast<u32>(step) * 0x9e3779b9u;
+  }
+  static OPTLAB_HD B first(B at) { return at >> 12; }
+  static OPTLAB_HD B second(B at) { return at & low; }
+};
+
+/// What a block with this largest magnitude is divided by; below 2^-90, where products would lose bits, it is nothing.
+template <class T>
+OPTLAB_HD T block_scale(T largest) {
+  return select<T>(largest < Real<T>(8.077935669463161e-28), T{}, largest);
+}
+template <class T>
+OPTLAB_HD T reciprocal(T scale) {
+  return select<T>(scale == T{}, T{}, Real<T>(1) / scale);
+}
+
+}  // namespace optlab
