@@ -13,6 +13,7 @@ INCLUDE = Path(__file__).parents[1] / "cpp" / "include"
 SOURCE = """
 #include "optlab/dual.hpp"
 #include "optlab/landscapes/list.hpp"
+#include "optlab/quantize.hpp"
 #include "optlab/random.hpp"
 #include "optlab/updates/list.hpp"
 using namespace optlab;
@@ -28,15 +29,27 @@ template <class F, class R> __device__ void coupled(R* x, const R* c) {
   F::template grad<Dual<R>>(out, in, 2, c);
   x[0] = F::template value<R>(x, 2, c) + g[0] + out[1].d;
 }
-template <class F, class R> __device__ void update(R* x, const R* c) {
-  F::step(x[0], x[1], x + 2, c, kMaximize | kWeightDecay);
+template <class F, class R> __device__ void update(R* x, R* c, const double* p) {
+  double constants[16];
+  F::template prepare<double>(p, 3, constants);
+  c[0] = constants[0];
+  if constexpr (F::layerwise) {
+    x[1] = F::template measure<R>(x[0], x[1], x + 2, c);
+    F::template adapt<R>(x[0], x[1], c);
+  }
+  update_element<F, R>(x[0], x[1], x + 2, c, kMaximize | kWeightDecay | kGuard);
 }
-template <class R> __device__ void every(R* x, const R* c) {
+__device__ void quantize(float* x) {
+  const u32 dither = Dither<u32>::at(1, 2, 3);
+  x[0] = FirstCode<float>::decode(FirstCode<float>::encode(x[0] * reciprocal(block_scale(x[1])), dither >> 12));
+  x[1] = SecondCode<float>::decode(SecondCode<float>::encode(x[1], Dither<u32>::second(dither)));
+}
+template <class R> __device__ void every(R* x, R* c, const double* p) {
 #define SEPARABLE(name, F) separable<F, R>(x, c);
   OPTLAB_SEPARABLE_LANDSCAPES(SEPARABLE)
 #define COUPLED(name, F) coupled<F, R>(x, c);
   OPTLAB_COUPLED_LANDSCAPES(COUPLED)
-#define UPDATE(name, F, states, parameters) update<F, R>(x, c);
+#define UPDATE(name, F, states, parameters) update<F, R>(x, c, p);
   OPTLAB_UPDATES(UPDATE)
   Bits<R> words[4];
   RandomWords<R>::draw(words, 1, 2, 3, kNoise, 4);
@@ -44,9 +57,10 @@ template <class R> __device__ void every(R* x, const R* c) {
   Uniform::apply<R>(x, words);
   x[0] = exp<R>(log<R>(x[0]));
 }
-extern "C" __global__ void all(float* x, const float* c, double* y, const double* d) {
-  every<float>(x, c);
-  every<double>(y, d);
+extern "C" __global__ void all(float* x, float* c, double* y, double* d, const double* p) {
+  every<float>(x, c, p);
+  every<double>(y, d, p);
+  quantize(x);
 }
 """
 

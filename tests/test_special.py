@@ -13,7 +13,7 @@ from reference.compare import assert_same_bits
 from optlab.kernels.select import cpu
 
 DTYPES = (np.float32, np.float64)
-FUNCTIONS = ("log", "exp", "sin", "cos", "sin_turns", "cos_turns")
+FUNCTIONS = ("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1")
 EXACT: dict[str, Callable[[Any], Any]] = {
     "log": mpmath.log,
     "exp": mpmath.exp,
@@ -21,8 +21,9 @@ EXACT: dict[str, Callable[[Any], Any]] = {
     "cos": mpmath.cos,
     "sin_turns": lambda x: mpmath.sinpi(2 * x),
     "cos_turns": lambda x: mpmath.cospi(2 * x),
+    "expm1": mpmath.expm1,
 }
-NORMAL, SUBNORMAL, SINE = 1.0, 1.5, 2.5  # ulp of the result
+NORMAL, SUBNORMAL, SINE, EXPM1 = 1.0, 1.5, 2.5, 3.0  # ulp of the result
 SMALL, SMALL_ULPS = 1e-3, 1.5e-3  # below SMALL sine and cosine err by SMALL_ULPS ulp(1)
 SIN_LIMIT = {np.float32: 12867.0, np.float64: 1.6e6}
 COUNT = 1500
@@ -55,6 +56,9 @@ def samples(name: str, dtype: Any) -> np.ndarray:
     elif name == "exp":
         low, high = (-103.2, 88.7) if dtype == np.float32 else (-745.0, 709.7)
         parts = [rng.uniform(low, high, COUNT), rng.normal(size=COUNT), rng.uniform(low, 0.84 * low, COUNT)]
+    elif name == "expm1":
+        tiny = np.exp(rng.uniform(np.log(float(info.tiny)), 0, COUNT))
+        parts = [tiny, -tiny, rng.uniform(-40, 80, COUNT), rng.normal(size=COUNT)]
     elif name in ("sin", "cos"):
         parts = [hard_angles(rng, SIN_LIMIT[dtype])]
     else:
@@ -71,6 +75,8 @@ def ulp(exact: Any, dtype: Any) -> Any:
 
 def allowed(name: str, exact: Any, dtype: Any) -> Any:
     info = np.finfo(dtype)
+    if name == "expm1":
+        return EXPM1 * ulp(exact, dtype)
     if name not in ("log", "exp"):
         return SMALL_ULPS * mpmath.mpf(float(info.eps)) if abs(exact) < SMALL else SINE * ulp(exact, dtype)
     return (SUBNORMAL if abs(exact) < float(info.tiny) else NORMAL) * ulp(exact, dtype)
@@ -101,6 +107,7 @@ HARD: dict[str, list[tuple[float, float]]] = {  # exact results; the sign of a z
     "cos": [(0.0, 1.0), (-0.0, 1.0), (INF, NAN), (NAN, NAN), (-1.7e6, NAN), (1e30, NAN)],
     "sin_turns": [(0.0, 0.0), (0.25, 1.0), (-0.25, -1.0), (0.75, -1.0), (1e4 + 0.25, 1.0), (INF, NAN), (NAN, NAN)],
     "cos_turns": [(0.0, 1.0), (0.5, -1.0), (-0.5, -1.0), (1.0, 1.0), (1e5 + 0.5, -1.0), (-INF, NAN), (NAN, NAN)],
+    "expm1": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1.0), (NAN, NAN), (1e4, INF), (-1e4, -1.0)],
 }
 
 

@@ -135,8 +135,9 @@ void encode_block(const Block b, PackU at = PackU{}) {
   const PackU half = PackU{} + (1u << 19);
   each_pack(b.n, [&](i64 i, auto count) {
     const PackF y = load_part(b.values[0] + i, count) * first, z = load_part(b.values[1] + i, count) * second;
-    store_codes(b.codes[0] + i, First::encode(y, nearest ? half : Dither<PackU>::first(at)), count);
-    store_codes(b.codes[1] + i, Second::encode(z, nearest ? half : Dither<PackU>::second(at)), count);
+    const PackU hash = Dither<PackU>::mixed(at);
+    store_codes(b.codes[0] + i, First::encode(y, nearest ? half : Dither<PackU>::first(hash)), count);
+    store_codes(b.codes[1] + i, Second::encode(z, nearest ? half : Dither<PackU>::second(hash)), count);
     at = at + static_cast<u32>(kLane) * Dither<PackU>::element_step;
   });
 }
@@ -195,7 +196,8 @@ void round_runs(PackF* const* states, i64 first, i64 n, StepAddress at) {
     const PackF scale[2] = {block_scale((PackF)worst[0]), block_scale((PackF)worst[1])};
     const PackF inverse[2] = {reciprocal(scale[0]), reciprocal(scale[1])};
     for (i64 i = b; i < b + count; ++i) {
-      const PackU dither = Dither<PackU>::at(PackU{} + static_cast<u32>(first + i), run, at.step);
+      const PackU number = PackU{} + static_cast<u32>(first + i);
+      const PackU dither = Dither<PackU>::mixed(Dither<PackU>::at(number, run, at.step));
       PackF &m = states[0][i], &v = states[1][i];
       m = First::decode(First::encode(m * inverse[0], Dither<PackU>::first(dither))) * scale[0];
       v = Second::decode(Second::encode(v * inverse[1], Dither<PackU>::second(dither))) * scale[1];

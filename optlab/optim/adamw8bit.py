@@ -26,13 +26,13 @@ class AdamW8bit(AdamW):
     floating-point number, relative to the largest magnitude of its block::
 
         exp_avg        sign, 4 bits of exponent, 3 of mantissa:   0 and 1.25 · 2⁻¹⁶ … 1
-        exp_avg_sq     5 bits of exponent, 3 of mantissa:         0 and 1.25 · 2⁻³² … 1; smaller ones round up
+        exp_avg_sq     5 bits of exponent, 3 of mantissa:         1.125 · 2⁻³² … 1; smaller ones round up
 
-    so that neighbours differ by 1/16 to 1/8 of their size: an average is off by less than an eighth of itself after one
-    rounding, and the root of the second by less than a sixteenth. Up or down is decided by a Weyl sequence in step,
-    element and run, up with the probability of the fraction: over many steps the mean is right, and an average that
-    changes by less than the gap is not stuck. Averages of a block whose largest is below 2⁻⁹⁰ count as zero. An
-    infinite or NaN gradient spoils the averages of its block. Blocks begin anew with each segment.
+    so that neighbours differ by 1/16 to 1/8 of their size: one rounding moves an average by less than an eighth of
+    itself. Up or down is decided by a hash of step, element and run, up with the probability of the fraction: over many
+    steps the mean is right, and an average that changes by less than the gap is not stuck. Averages of a block whose
+    largest is below 2⁻⁹⁰ count as zero. An infinite or NaN gradient spoils the averages of its block. Blocks begin anew
+    with each segment.
 
     float32 only. Hyperparameters as :class:`AdamW`, without amsgrad. State: ``exp_avg`` and ``exp_avg_sq`` (uint8, of
     the shape of x), ``exp_avg_scale`` and ``exp_avg_sq_scale`` (float32, one for each block).

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,15 @@ from reference.rounding import Rounded, absolute, maximum, minimum, norm
 
 @dataclass
 class Part:
-    """One segment of a point, and its hyperparameters."""
+    """One segment of a point; the first stage finds its hyperparameters."""
 
     x: Rounded
     g: Rounded
     state: State
-    h: Given
+    opt: ol.Optimizer
+    segment: str
+    lr: float
+    h: Given = field(default_factory=dict)
 
 
 Stage = Callable[[list[Part], int], None]
@@ -48,7 +51,17 @@ def joined(arrays: list[Rounded]) -> Rounded:
     )
 
 
-@each
+def hyperparameters(p: Part) -> None:
+    """Those of the optimizer or the first matching group; ``lr`` stands in for the optimizer's."""
+    h = {each.name: getattr(p.opt, each.name) for each in fields(p.opt)} | {"name": type(p.opt).__name__}
+    matching = (given for pattern, given in p.opt.groups if fnmatch.fnmatchcase(p.segment, pattern))
+    group = dict(next(matching, ()))
+    ratio = group.pop("lr", p.opt.lr) / p.opt.lr
+    if "betas" in h:
+        h["betas"] = tuple(group.pop(f"beta{k}", h["betas"][k - 1]) for k in (1, 2))
+    p.h = h | group | {"lr": p.lr * ratio}
+
+
 def sign(p: Part) -> None:
     """Uphill with ``maximize``."""
     p.g = -p.g if p.h["maximize"] else p.g
@@ -62,21 +75,18 @@ def clip_norm(parts: list[Part], t: int) -> None:
             p.g = p.g * factor
 
 
-@each
 def clip_value(p: Part) -> None:
     """Every element inside [−clip_value, clip_value]."""
     if (bound := p.h["clip_value"]) is not None:
         p.g = maximum(minimum(p.g, bound), -bound)
 
 
-@each
 def coupled(p: Part) -> None:
     """g + weight_decay x, where the rule does not see to the decay itself."""
     if not p.h["decoupled_weight_decay"] and p.h["name"] not in LAYERWISE:
         p.g = p.g + p.h["weight_decay"] * p.x
 
 
-@each
 def decoupled(p: Part) -> None:
     """(1 − lr weight_decay) x."""
     if p.h["decoupled_weight_decay"]:
@@ -93,7 +103,6 @@ def of_rule(rule: Rule) -> Stage:
     return stage
 
 
-@each
 def l1(p: Part) -> None:
     """sign(x) · max(|x| − lr l1, 0), which moves no further than x does."""
     if p.h["l1"]:
@@ -114,25 +123,16 @@ def max_norm(parts: list[Part], t: int) -> None:
 def stages_of(name: str) -> Stages:
     """The right twin of an optimizer."""
     return {
-        "sign": sign,
+        "hyperparameters": each(hyperparameters),
+        "sign": each(sign),
         "clip_norm": clip_norm,
-        "clip_value": clip_value,
-        "coupled": coupled,
-        "decoupled": decoupled,
+        "clip_value": each(clip_value),
+        "coupled": each(coupled),
+        "decoupled": each(decoupled),
         "rule": of_rule(RULES[name]),
-        "l1": l1,
+        "l1": each(l1),
         "max_norm": max_norm,
     }
-
-
-def hyperparameters(opt: ol.Optimizer, segment: str, lr: float) -> Given:
-    """Those of one segment: the optimizer's, or the first matching group's; ``lr`` stands in for the optimizer's."""
-    h = {each.name: getattr(opt, each.name) for each in fields(opt)} | {"name": type(opt).__name__}
-    group = next((dict(given) for pattern, given in opt.groups if fnmatch.fnmatchcase(segment, pattern)), {})
-    ratio = group.pop("lr", opt.lr) / opt.lr
-    if "betas" in h:
-        h["betas"] = tuple(group.pop(f"beta{k}", h["betas"][k - 1]) for k in (1, 2))
-    return h | group | {"lr": lr * ratio}
 
 
 def twin_step(
@@ -143,7 +143,7 @@ def twin_step(
     for segment in layout:
         at = slice(segment.offset, segment.offset + segment.size)
         own = {name: array[at] for name, array in state.items()}
-        parts.append(Part(x[at], g[at], own, hyperparameters(opt, segment.name, lr)))
+        parts.append(Part(x[at], g[at], own, opt, segment.name, lr))
     for stage in stages.values():
         stage(parts, t)
     return joined([p.x for p in parts]), {name: joined([p.state[name] for p in parts]) for name in parts[0].state}

@@ -98,9 +98,11 @@ def absolute(x: Rounded) -> Rounded:
 
 
 def maximum(x: Rounded, y: Any) -> Rounded:
-    """The larger: it moves by no more than the one of them that moves further."""
+    """The larger: its own error where it surely is, else no more than the one of them that moves further."""
     y = x.number(y)
-    return Rounded(np.maximum(x.value, y.value), np.maximum(x.error, y.error), x.eps)
+    apart, unsure = np.abs(x.value - y.value) > x.error + y.error, np.maximum(x.error, y.error)
+    error = np.where(apart, np.where(x.value > y.value, x.error, y.error), unsure)
+    return Rounded(np.maximum(x.value, y.value), error, x.eps)
 
 
 def minimum(x: Rounded, y: Any) -> Rounded:

@@ -5,7 +5,6 @@
 //   second   5 bits of exponent, 3 of mantissa:         1.125 * 2^-32 ... 1; what is below rounds up, since it stands
 //                                                       under the gradient, unless the whole block is 0
 // Rounding is dithered: up with the probability of the fraction, so that what changes by less than a step is not stuck.
-// The dither is a Weyl sequence in step, element and run: over the steps, more even than chance.
 #pragma once
 #include "portable.hpp"
 
@@ -45,15 +44,22 @@ struct SecondCode {
   static OPTLAB_HD T decode(B code) { return Number<T>::from_bits((code + lift) << 20); }
 };
 
-/// The Weyl sequence; its upper and lower 20 bits dither the two averages.
+/// A hash of element, run and step, whose upper and lower 20 bits dither the two averages. An evenly spread sequence
+/// would not do: what a rounding made of the last value decides on the next one, and the mean would drift.
 template <class B>
 struct Dither {
-  static constexpr u32 element_step = 0xc13fa9a9u, low = 0xfffffu;
+  static constexpr u32 element_step = 0x9e3779b9u;
+  /// The number that each element's hash begins with: the next element's is element_step more.
   static OPTLAB_HD B at(B element, B run, u64 step) {
-    return element * element_step + run * 0x85ebca6bu + static_cast<u32>(step) * 0x9e3779b9u;
+    return element * element_step + run * 0x85ebca6bu + mixed(static_cast<u32>(step));
   }
-  static OPTLAB_HD B first(B at) { return at >> 12; }
-  static OPTLAB_HD B second(B at) { return at & low; }
+  template <class W>
+  static OPTLAB_HD W mixed(W h) {
+    h = (h ^ (h >> 16)) * 0x7feb352du;
+    return h ^ (h >> 15);
+  }
+  static OPTLAB_HD B first(B mixed) { return mixed >> 12; }
+  static OPTLAB_HD B second(B mixed) { return mixed & 0xfffffu; }
 };
 
 /// What a block with this largest magnitude is divided by; below 2^-90, where products would lose bits, it is nothing.
