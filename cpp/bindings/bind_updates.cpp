@@ -186,7 +186,8 @@ class Updater {
         throw py::value_error("rows: got " + std::to_string(rows[k]) + ", expected rows from 0 to " +
                               std::to_string(limit - 1));
       if (seen[static_cast<std::size_t>(rows[k])])
-        throw py::value_error("rows: got " + std::to_string(rows[k]) + " twice, expected each row once (add its gradients)");
+        throw py::value_error("rows: got " + std::to_string(rows[k]) +
+                              " twice, expected each row once (add its gradients)");
       seen[static_cast<std::size_t>(rows[k])] = true;
     }
   }
@@ -226,8 +227,7 @@ void bind_updates(py::module_& m) {
   m.def("decode_states", &decode_states, py::arg("values"), py::arg("codes"), py::arg("scales"), py::arg("back"));
   py::class_<Updater>(m, "Updater", py::module_local())
       .def(py::init<const std::string&>())
-      .def("step", &Updater::step, py::arg("optimizer"), py::arg("x"), py::arg("grad"), py::arg("state"),
-           py::arg("lr"))
+      .def("step", &Updater::step, py::arg("optimizer"), py::arg("x"), py::arg("grad"), py::arg("state"), py::arg("lr"))
       .def("step_rows", &Updater::step_rows, py::arg("optimizer"), py::arg("x"), py::arg("rows"), py::arg("grad"),
            py::arg("state"), py::arg("lr"));
 }

@@ -14,8 +14,8 @@ class Batches {
  public:
   Batches(Sampling sampling, i64 size) : sampling_(sampling), index_(static_cast<std::size_t>(size)) {}
 
-  /// The sample numbers below `samples` of step t. Without replacement, batches follow each other through the epochs and
-  /// may reach over the end of one; the order of an epoch is addressed by its number in the place of the step.
+  /// The sample numbers below `samples` of step t. Without replacement, batches follow each other through the epochs
+  /// and may reach over the end of one; the order of an epoch is addressed by its number in the place of the step.
   const i64* at(i64 t, u32 run, i64 samples, u64 seed) {
     const auto size = static_cast<i64>(index_.size());
     if (sampling_ == Sampling::replacement) {
@@ -24,8 +24,9 @@ class Batches {
     }
     for (i64 k = 0; k < size; ++k) {
       const i64 place = t * size + k;
-      index_[static_cast<std::size_t>(k)] =
-          sampling_ == Sampling::order ? place % samples : order_of(place / samples, run, samples, seed)[place % samples];
+      index_[static_cast<std::size_t>(k)] = sampling_ == Sampling::order
+                                                ? place % samples
+                                                : order_of(place / samples, run, samples, seed)[place % samples];
     }
     return index_.data();
   }

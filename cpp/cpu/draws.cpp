@@ -51,7 +51,8 @@ void draw_indices(i64* out, i64 runs, i64 count, u32 high, u32 first_run, DrawAd
 }
 
 void draw_permutations(i64* out, i64 runs, i64 count, u32 first_run, DrawAddress at) {
-  for (i64 run = 0; run < runs; ++run) draw_permutation(out + run * count, count, first_run + static_cast<u32>(run), at);
+  for (i64 run = 0; run < runs; ++run)
+    draw_permutation(out + run * count, count, first_run + static_cast<u32>(run), at);
 }
 
 template void draw(float*, i64, i64, Distribution, float, u32, DrawAddress, int);

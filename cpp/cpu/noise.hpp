@@ -103,8 +103,7 @@ inline void draw_permutation(i64* out, i64 count, u32 run, DrawAddress at) {
   u32 words[4];
   for (i64 i = 0; i < count; ++i) out[i] = i;
   for (i64 i = count - 1, drawn = 0; i > 0; --i, ++drawn) {
-    if (drawn % 4 == 0)
-      RandomWords<float>::draw(words, static_cast<u32>(drawn / 4), run, at.step, at.stream, at.seed);
+    if (drawn % 4 == 0) RandomWords<float>::draw(words, static_cast<u32>(drawn / 4), run, at.step, at.stream, at.seed);
     std::swap(out[i], out[below(words[drawn % 4], static_cast<u32>(i + 1))]);
   }
 }

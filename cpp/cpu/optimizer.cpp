@@ -10,8 +10,8 @@
 namespace optlab {
 namespace {
 
-constexpr i64 kChunk = 4096;           // elements of one part: whole packs, whole blocks of a sum, and noise in the cache
-constexpr i64 kParallelFrom = 1 << 15; // elements; below, waking a thread costs more than it saves
+constexpr i64 kChunk = 4096;  // elements of one part: whole packs, whole blocks of a sum, and noise in the cache
+constexpr i64 kParallelFrom = 1 << 15;  // elements; below, waking a thread costs more than it saves
 
 /// min(1, bound / (norm + 1e-6)), as PyTorch clips.
 template <class T>

@@ -39,7 +39,7 @@ struct Span {
   const R* g;
   R* states[kMaxStates];
   QuantizedStates quantized;  ///< in their place where the optimizer keeps bytes
-  i64 first, n;  ///< the number of the first element in the run, and how many there are
+  i64 first, n;               ///< the number of the first element in the run, and how many there are
   Pack<R> constants[kMaxConstants];
 };
 

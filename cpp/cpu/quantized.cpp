@@ -208,16 +208,20 @@ void round_runs(PackF* const* states, i64 first, i64 n, StepAddress at) {
 void encode_exactly(const QuantizedStates& out, float* const* states, i64 n) {
   each_block(n, [&](i64 b, i64 count) {
     const i64 k = b / kBlock;
-    encode_block<true>({{out.codes[0] + b, out.codes[1] + b}, {out.scales[0] + k, out.scales[1] + k},
-                        {states[0] + b, states[1] + b}, count});
+    encode_block<true>({{out.codes[0] + b, out.codes[1] + b},
+                        {out.scales[0] + k, out.scales[1] + k},
+                        {states[0] + b, states[1] + b},
+                        count});
   });
 }
 
 void decode(float* const* out, const QuantizedStates& states, i64 n) {
   each_block(n, [&](i64 b, i64 count) {
     const i64 k = b / kBlock;
-    decode_block({{states.codes[0] + b, states.codes[1] + b}, {states.scales[0] + k, states.scales[1] + k},
-                  {out[0] + b, out[1] + b}, count});
+    decode_block({{states.codes[0] + b, states.codes[1] + b},
+                  {states.scales[0] + k, states.scales[1] + k},
+                  {out[0] + b, out[1] + b},
+                  count});
   });
 }
 

@@ -1,5 +1,5 @@
-// Moving averages kept in bytes: decoded into the cache, updated, encoded again; or, inside a study, kept as the numbers
-// that the bytes stand for.
+// Moving averages kept in bytes: decoded into the cache, updated, encoded again; or, inside a study, kept as the
+// numbers that the bytes stand for.
 #pragma once
 #include "rule.hpp"
 

@@ -17,14 +17,16 @@ struct Rule {
   std::vector<std::string> states, parameters;
   int constants = 0;
   bool layerwise = false;
-  /// Hyperparameters (around, then own; the learning rate is the first of the own) and the step -> constants, in double.
+  /// Hyperparameters (around, then own; the learning rate is the first of the own) and the step -> constants, in
+  /// double.
   void (*prepare)(const double* parameters, i64 step, u32 flags, double* constants) = nullptr;
   /// The same for as many runs as a register holds doubles.
   void (*prepare_runs)(const PackD* parameters, i64 step, u32 flags, PackD* constants) = nullptr;
   /// x, states updated in place for n elements; constants hold one number per lane.
   void (*update)(R* x, const R* g, R* const* states, i64 n, const P* constants, u32 flags) = nullptr;
   /// Layerwise rules, before the update: sums of squares of x and of what the rule measures. Lanes are runs, ...
-  void (*measure_runs)(P* squares, const P* x, const P* g, R* const* states, i64 n, const P* constants, u32 flags) = nullptr;
+  void (*measure_runs)(P* squares, const P* x, const P* g, R* const* states, i64 n, const P* constants,
+                       u32 flags) = nullptr;
   /// ... or elements: then one pair of sums for each block of kSumBlock elements.
   void (*measure)(R* squares, const R* x, const R* g, R* const* states, i64 n, const P* constants, u32 flags) = nullptr;
   /// Puts the two norms to use in the constants.

@@ -50,8 +50,8 @@ struct StudySetup {
   i64 runs = 0, dim = 0, first_step = 0, last_step = 0, first_run = 0, rule_step = 0, batch_size = 0;
   Sampling sampling = Sampling::replacement;
   u64 seed = 0;
-  R noise = 0;                     ///< standard deviation per coordinate, after the update
-  std::vector<R> gradient_noise;   ///< standard deviation of every coordinate, before the rule
+  R noise = 0;                    ///< standard deviation per coordinate, after the update
+  std::vector<R> gradient_noise;  ///< standard deviation of every coordinate, before the rule
   std::vector<i64> record_steps;
   std::vector<StopRule<R>> stops;
   Perturbation<R> perturbation;

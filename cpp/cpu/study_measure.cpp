@@ -23,7 +23,8 @@ void Study<R>::gradient(i64 group, i64 t, Workspace& w) const {
     w.g_is_full = true;
     return;
   }
-  const i64* index = w.batches.at(t, static_cast<u32>(setup_.first_run + group), setup_.landscape->samples(), setup_.seed);
+  const i64* index =
+      w.batches.at(t, static_cast<u32>(setup_.first_run + group), setup_.landscape->samples(), setup_.seed);
   setup_.landscape->grad(w.g.get(), point(group), layout_, {index, setup_.batch_size}, w.scratch);
   w.g_is_full = false;
 }

@@ -30,8 +30,8 @@ void Study<R>::constants(i64 group, i64 t, double factor, Workspace& w) const {
       const std::size_t at = (static_cast<std::size_t>(t - shared_from_) * segments + segment) * kMaxConstants;
       for (int k = 0; k < optimizer_.rule().constants; ++k) out[k] = splat(shared_[at + static_cast<std::size_t>(k)]);
     } else {
-      optimizer_.constants(out, segment, run_of(group, 0), lanes_of(group),
-                           setup_.rule_step + (t - setup_.first_step), {factor});
+      optimizer_.constants(out, segment, run_of(group, 0), lanes_of(group), setup_.rule_step + (t - setup_.first_step),
+                           {factor});
     }
   }
 }

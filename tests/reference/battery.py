@@ -36,7 +36,7 @@ OPTIONS: tuple[Given, ...] = (
 
 def trials(name: str, dtype: Any) -> Iterator[tuple[str, ol.Optimizer, Layout, Array, list[Array]]]:
     """What is tried, the optimizer, its layout, a point and gradients; one segment of each is zero."""
-    for layout in (SEGMENTS, flat(SIZE)):
+    for layout in (flat(SIZE), SEGMENTS):  # the cheaper one first
         for case, own in OWN[name].items():
             for options in OPTIONS:
                 if "groups" in options and layout is not SEGMENTS:

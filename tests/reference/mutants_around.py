@@ -38,7 +38,7 @@ AROUND_MUTANTS: dict[str, Edits] = {
     "clip_value": {
         "values_not_clipped": ("p.g = maximum(minimum(p.g, bound), -bound)", "pass"),
         "clipped_above_only": ("maximum(minimum(p.g, bound), -bound)", "minimum(p.g, bound)"),
-        "values_clipped_by_norm": ("maximum(minimum(p.g, bound), -bound)", "p.g * minimum(bound / norm(p.g), 1.0)"),
+        "values_clipped_by_norm": ("maximum(minimum(p.g, bound), -bound)", "p.g * minimum(bound / (norm(p.g) + 1e-6), 1.0)"),
     },
     "coupled": {
         "no_decay": ('p.g + p.h["weight_decay"] * p.x', "p.g"),

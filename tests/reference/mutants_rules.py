@@ -107,7 +107,7 @@ RULE_MUTANTS: dict[str, tuple[tuple[str, ...], Edits]] = {
             "betas_swapped": ('h["betas"][1] * s["exp_inf"]', 'h["betas"][0] * s["exp_inf"]'),
             "eps_outside_maximum": ('absolute(g) + h["eps"])', 'absolute(g)) + h["eps"]'),
             "sum_for_maximum": ('maximum(h["betas"][1] * s["exp_inf"], absolute', '(h["betas"][1] * s["exp_inf"] + absolute'),
-            "sign_kept": ("absolute(g)", "g"),
+            "average_for_gradient": ("absolute(g)", "absolute(m)"),
         },
     ),
     "warm_momentum": (

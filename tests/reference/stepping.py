@@ -52,7 +52,7 @@ def of_arrays(opt: ol.Optimizer, state: dict[str, Array]) -> State:
 
 def assert_close(actual: Array, expected: Rounded) -> None:
     """Within the error that the twin has counted; the least number stands for what underflows."""
-    assert np.isfinite(expected.error).all() and np.isfinite(actual).all()
+    assert np.isfinite(expected.error).all() and np.isfinite(actual).all(), "nothing to compare"
     assert_within(actual, expected.value, expected.error + np.finfo(actual.dtype).smallest_subnormal)
 
 

@@ -1,6 +1,6 @@
-// Two moving averages in a byte each: an eighth of a binade times the largest magnitude of a block of 256 (after Dettmers,
-// Lewis, Shleifer and Zettlemoyer 2022). The code is a small floating-point number and is computed by shifting the bits
-// of a float, where their table of quantiles has to be searched:
+// Two moving averages in a byte each: an eighth of a binade times the largest magnitude of a block of 256 (after
+// Dettmers, Lewis, Shleifer and Zettlemoyer 2022). The code is a small floating-point number and is computed by
+// shifting the bits of a float, where their table of quantiles has to be searched:
 //   first    sign, 4 bits of exponent, 3 of mantissa:   0 and 1.25 * 2^-16 ... 1
 //   second   5 bits of exponent, 3 of mantissa:         1.125 * 2^-32 ... 1; what is below rounds up, since it stands
 //                                                       under the gradient, unless the whole block is 0

@@ -1,5 +1,5 @@
-// LAMB: Adam's direction u = m' / (sqrt(v') + eps) + decay w, and per segment w -= lr |w| / |u| u. Where a norm is zero,
-// the quotient is 1.
+// LAMB: Adam's direction u = m' / (sqrt(v') + eps) + decay w, and per segment w -= lr |w| / |u| u. Where a norm is
+// zero, the quotient is 1.
 #pragma once
 #include "adam.hpp"
 

@@ -1,5 +1,6 @@
 // NAdam: Adam's averages with Nesterov's look-ahead under a momentum that warms up, mu_t = b1 (1 - 0.96^(t psi) / 2):
-//   x -= lr [ (1 - mu_t) / (1 - M_t) g + mu_{t+1} / (1 - M_{t+1}) m ] / (sqrt(v / (1 - b2^t)) + eps),  M_t = mu_1 ... mu_t
+//   x -= lr [ (1 - mu_t) / (1 - M_t) g + mu_{t+1} / (1 - M_{t+1}) m ] / (sqrt(v / (1 - b2^t)) + eps),  M_t = mu_1 ...
+//   mu_t
 #pragma once
 #include "adam.hpp"
 
@@ -30,8 +31,8 @@ struct NAdam : ElementRule {
 
  private:
   /// prod_{i=1..t} (1 - q^i / 2) with q = e^a, without a loop over i and so without drift or state: its logarithm is
-  /// -sum_k (q / 2)^k / k * (1 - q^{kt}) / (1 - q^k). Both differences grow by sums of positive terms; where a = 0 their
-  /// quotient is t.
+  /// -sum_k (q / 2)^k / k * (1 - q^{kt}) / (1 - q^k). Both differences grow by sums of positive terms; where a = 0
+  /// their quotient is t.
   template <class T>
   static OPTLAB_HD T warm_up_product(T a, double t) {
     const T q = exp<T>(a), power = exp<T>(a * t), first = -expm1<T>(a), first_power = -expm1<T>(a * t);
