@@ -40,9 +40,11 @@ template <class F, class R> __device__ void update(R* x, R* c, const double* p) 
   update_element<F, R>(x[0], x[1], x + 2, c, kMaximize | kWeightDecay | kGuard);
 }
 __device__ void quantize(float* x) {
-  const u32 dither = Dither<u32>::at(1, 2, 3);
-  x[0] = FirstCode<float>::decode(FirstCode<float>::encode(x[0] * reciprocal(block_scale(x[1])), dither >> 12));
-  x[1] = SecondCode<float>::decode(SecondCode<float>::encode(x[1], Dither<u32>::second(dither)));
+  using First = FirstCode<float>;
+  using Second = SecondCode<float>;
+  const u32 hash = mixed(hash_seed<u32>(1, 2, 3));
+  x[0] = First::decode(First::encode(x[0] * reciprocal(block_scale(x[1])), First::dither(hash)));
+  x[1] = Second::decode(Second::encode(x[1], Second::dither(hash)));
 }
 template <class R> __device__ void every(R* x, R* c, const double* p) {
 #define SEPARABLE(name, F) separable<F, R>(x, c);

@@ -8,6 +8,7 @@
 #include "landscape.hpp"
 #include "noise.hpp"
 #include "quantized.hpp"
+#include "rule.hpp"
 
 namespace optlab {
 
@@ -19,7 +20,7 @@ struct Segment {
 struct OptimizerSetup {
   std::string rule;
   u32 flags = 0;
-  bool quantized = false;  ///< the two averages of the rule are kept in bytes
+  bool quantized = false;  ///< Adam, with its two averages in bytes
   double clip_norm = std::numeric_limits<double>::infinity(), max_norm = std::numeric_limits<double>::infinity();
   i64 rows = 1;  ///< runs that have hyperparameters of their own; 1: all runs share them
   std::vector<Segment> segments;

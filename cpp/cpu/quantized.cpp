@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "optlab/quantize.hpp"
+#include "optlab/updates/adam.hpp"
 
 namespace optlab {
 namespace {
@@ -70,43 +71,34 @@ OPTLAB_HD PackU larger(PackU a, PackU b) {
 #endif
 }
 
-OPTLAB_HD PackU smaller(PackU a, PackU b) {
-#if defined(__AVX512F__)
-  return (PackU)_mm512_maskz_min_epu32(0xffff, (__m512i)a, (__m512i)b);
-#elif defined(__AVX2__)
-  return (PackU)_mm256_min_epu32((__m256i)a, (__m256i)b);
-#elif defined(__x86_64__)
-  return (PackU)_mm_min_epu32((__m128i)a, (__m128i)b);
-#else
-  return a < b ? a : b;
-#endif
-}
-
 }  // namespace
 
 template <>
-struct Saturate<PackU> {
-  static OPTLAB_HD PackU subtract(PackU key, u32 lift) { return larger(key, PackU{} + lift) - lift; }
-  static OPTLAB_HD PackU limit(PackU code, u32 top) { return smaller(code, PackU{} + top); }
-};
+OPTLAB_HD PackU not_below_zero<PackU>(PackU x) {
+#if defined(__AVX512F__)
+  return (PackU)_mm512_maskz_max_epi32(0xffff, (__m512i)x, __m512i{});
+#elif defined(__AVX2__)
+  return (PackU)_mm256_max_epi32((__m256i)x, __m256i{});
+#elif defined(__x86_64__)
+  return (PackU)_mm_max_epi32((__m128i)x, __m128i{});
+#else
+  return (PackI)x > 0 ? x : PackU{};
+#endif
+}
 
 namespace {
 
-/// The largest magnitudes, as bits: NaN, whose bits are largest of all, wins.
-OPTLAB_HD PackU magnitudes(PackU worst, PackF x) {
-  return larger(worst, (PackU)x & 0x7fffffffu);
-}
-
+/// The largest magnitude of any lane as a scale. Bits are compared: NaN, whose bits are largest of all, wins.
 float scale_of(PackU worst) {
   u32 most = 0;
   for (int l = 0; l < kLane; ++l) most = std::max<u32>(most, worst[l]);
-  return block_scale(Number<float>::from_bits(most));
+  return block_scale(Number<float>::from_bits(most & 0x7fffffffu));
 }
 
 using First = FirstCode<PackF>;
 using Second = SecondCode<PackF>;
 
-/// The two averages of up to one block.
+/// The two averages of up to one block. Passed by value: a store of bytes might reach what a reference names.
 struct Block {
   unsigned char* codes[2];
   float* scales[2];
@@ -114,7 +106,7 @@ struct Block {
   i64 n;
 };
 
-void decode_block(const Block b) {  // by value: a store of bytes might reach what a reference names
+void decode_block(const Block b) {
   const float first = *b.scales[0], second = *b.scales[1];
   each_pack(b.n, [&](i64 i, auto count) {
     store_part(b.values[0] + i, First::decode(load_codes(b.codes[0] + i, count)) * first, count);
@@ -122,28 +114,63 @@ void decode_block(const Block b) {  // by value: a store of bytes might reach wh
   });
 }
 
-/// Encodes with the dither of the pack `at` and those behind it, or to the nearest code, which finds again the bytes of
-/// numbers that bytes stand for.
-template <bool nearest>
-void encode_block(const Block b, PackU at = PackU{}) {
-  PackU worst[2] = {};
+void find_scales(const Block b) {
+  PackU first{}, second{};
   each_pack(b.n, [&](i64 i, auto count) {
-    for (int k = 0; k < 2; ++k) worst[k] = magnitudes(worst[k], load_part(b.values[k] + i, count));
+    first = larger(first, (PackU)load_part(b.values[0] + i, count) & 0x7fffffffu);
+    second = larger(second, (PackU)load_part(b.values[1] + i, count));
   });
-  for (int k = 0; k < 2; ++k) *b.scales[k] = scale_of(worst[k]);
+  *b.scales[0] = scale_of(first);
+  *b.scales[1] = scale_of(second);
+}
+
+/// Encodes with dithers from this hash seed on, or to the nearest code, which finds again the bytes of numbers that
+/// bytes stand for.
+template <bool nearest>
+void encode_block(const Block b, PackU seed = PackU{}) {
   const float first = reciprocal(*b.scales[0]), second = reciprocal(*b.scales[1]);
-  const PackU half = PackU{} + (1u << 19);
   each_pack(b.n, [&](i64 i, auto count) {
     const PackF y = load_part(b.values[0] + i, count) * first, z = load_part(b.values[1] + i, count) * second;
-    const PackU hash = Dither<PackU>::mixed(at);
-    store_codes(b.codes[0] + i, First::encode(y, nearest ? half : Dither<PackU>::first(hash)), count);
-    store_codes(b.codes[1] + i, Second::encode(z, nearest ? half : Dither<PackU>::second(hash)), count);
-    at = at + static_cast<u32>(kLane) * Dither<PackU>::element_step;
+    const PackU hash = mixed<PackU>(seed);
+    store_codes(b.codes[0] + i, First::encode(y, nearest ? First::nearest() : First::dither(hash)), count);
+    store_codes(b.codes[1] + i, Second::encode(z, nearest ? Second::nearest() : Second::dither(hash)), count);
+    seed = seed + static_cast<u32>(kLane) * kElementStep;
   });
 }
 
-PackU dither_from(i64 element, StepAddress at) {
-  return Dither<PackU>::at(lane_numbers<float>() + static_cast<u32>(element), PackU{} + at.run, at.step);
+PackU seed_from(i64 element, StepAddress at) {
+  return hash_seed<PackU>(lane_numbers<float>() + static_cast<u32>(element), PackU{} + at.run, at.step);
+}
+
+/// Adam on one block: the averages come from bytes and go to b.values, so that decoding hides behind the division.
+template <u32 flags>
+void update_block(float* x, const float* g, const Block b, const PackF* constants) {
+  constexpr int count_of_constants = Around::constants + Adam<false>::constants;
+  PackF c[count_of_constants];
+  for (int k = 0; k < count_of_constants; ++k) c[k] = constants[k];
+  const float first = *b.scales[0], second = *b.scales[1];
+  each_pack(b.n, [&](i64 i, auto count) {
+    PackF s[2] = {First::decode(load_codes(b.codes[0] + i, count)) * first,
+                  Second::decode(load_codes(b.codes[1] + i, count)) * second};
+    PackF pack = load_part(x + i, count);
+    update_element<Adam<false>, PackF>(pack, load_part(g + i, count), s, c, flags);
+    store_part(x + i, pack, count);
+    for (int k = 0; k < 2; ++k) store_part(b.values[k] + i, s[k], count);
+  });
+}
+
+using UpdateBlock = void (*)(float*, const float*, Block, const PackF*);
+UpdateBlock update_block_for(u32 flags) {
+  switch (flags & (kWeightDecay | kGuard)) {
+    case 0:
+      return &update_block<0>;
+    case kWeightDecay:
+      return &update_block<kWeightDecay>;
+    case kGuard:
+      return &update_block<kGuard>;
+    default:
+      return &update_block<kWeightDecay | kGuard>;
+  }
 }
 
 template <class Visit>
@@ -153,27 +180,29 @@ void each_block(i64 n, Visit visit) {
 
 }  // namespace
 
-void update_quantized(const Rule<float>& rule, float* x, const float* g, const QuantizedStates& states, i64 first,
-                      i64 from, i64 to, const PackF* constants, u32 flags, StepAddress at) {
-  constexpr i64 piece = 2 * kBlock;
-  alignas(64) float decoded[2][piece];
-  float* const averages[2] = {decoded[0], decoded[1]};
+void update_quantized(float* x, const float* g, const QuantizedStates& states, i64 first, i64 from, i64 to,
+                      const PackF* constants, u32 flags, StepAddress at) {
+  constexpr i64 piece = 4 * kBlock;  // several blocks, so that finding one's scale need not wait for another's
+  alignas(64) float values[2][piece];
+  const UpdateBlock update = update_block_for(flags);
   for (i64 begin = from; begin < to; begin += piece) {
     const i64 n = std::min(piece, to - begin);
     const auto block = [&](i64 b, i64 count) {
       const i64 element = begin + b, number = element / kBlock;
       return Block{{states.codes[0] + element, states.codes[1] + element},
                    {states.scales[0] + number, states.scales[1] + number},
-                   {decoded[0] + b, decoded[1] + b},
+                   {values[0] + b, values[1] + b},
                    count};
     };
-    for (i64 i = 0; i < n; i += 16) {  // what comes after the next piece is asked for while this one is worked on
-      __builtin_prefetch(x + begin + 2 * piece + i, 1);
-      __builtin_prefetch(g + begin + 2 * piece + i, 0);
-    }
-    each_block(n, [&](i64 b, i64 count) { decode_block(block(b, count)); });
-    rule.update(x + begin, g + begin, averages, n, constants, flags);
-    each_block(n, [&](i64 b, i64 count) { encode_block<false>(block(b, count), dither_from(first + begin + b, at)); });
+    each_block(n, [&](i64 b, i64 count) {
+      for (i64 i = 0; i < count; i += 16) {  // the next piece is asked for while this one is worked on
+        __builtin_prefetch(x + begin + b + piece + i, 1);
+        __builtin_prefetch(g + begin + b + piece + i, 0);
+      }
+      update(x + begin + b, g + begin + b, block(b, count), constants);
+    });
+    each_block(n, [&](i64 b, i64 count) { find_scales(block(b, count)); });
+    each_block(n, [&](i64 b, i64 count) { encode_block<false>(block(b, count), seed_from(first + begin + b, at)); });
   }
 }
 
@@ -182,7 +211,8 @@ void round_elements(float* const* states, i64 first, i64 n, StepAddress at) {
     unsigned char codes[2][kBlock];
     float scales[2];
     const Block block{{codes[0], codes[1]}, {&scales[0], &scales[1]}, {states[0] + b, states[1] + b}, count};
-    encode_block<false>(block, dither_from(first + b, at));
+    find_scales(block);
+    encode_block<false>(block, seed_from(first + b, at));
     decode_block(block);
   });
 }
@@ -192,15 +222,14 @@ void round_runs(PackF* const* states, i64 first, i64 n, StepAddress at) {
   each_block(n, [&](i64 b, i64 count) {
     PackU worst[2] = {};
     for (i64 i = b; i < b + count; ++i)
-      for (int k = 0; k < 2; ++k) worst[k] = magnitudes(worst[k], states[k][i]);
+      for (int k = 0; k < 2; ++k) worst[k] = larger(worst[k], (PackU)states[k][i] & 0x7fffffffu);
     const PackF scale[2] = {block_scale((PackF)worst[0]), block_scale((PackF)worst[1])};
     const PackF inverse[2] = {reciprocal(scale[0]), reciprocal(scale[1])};
     for (i64 i = b; i < b + count; ++i) {
-      const PackU number = PackU{} + static_cast<u32>(first + i);
-      const PackU dither = Dither<PackU>::mixed(Dither<PackU>::at(number, run, at.step));
+      const PackU number = PackU{} + static_cast<u32>(first + i), hash = mixed(hash_seed<PackU>(number, run, at.step));
       PackF &m = states[0][i], &v = states[1][i];
-      m = First::decode(First::encode(m * inverse[0], Dither<PackU>::first(dither))) * scale[0];
-      v = Second::decode(Second::encode(v * inverse[1], Dither<PackU>::second(dither))) * scale[1];
+      m = First::decode(First::encode(m * inverse[0], First::dither(hash))) * scale[0];
+      v = Second::decode(Second::encode(v * inverse[1], Second::dither(hash))) * scale[1];
     }
   });
 }
@@ -208,10 +237,12 @@ void round_runs(PackF* const* states, i64 first, i64 n, StepAddress at) {
 void encode_exactly(const QuantizedStates& out, float* const* states, i64 n) {
   each_block(n, [&](i64 b, i64 count) {
     const i64 k = b / kBlock;
-    encode_block<true>({{out.codes[0] + b, out.codes[1] + b},
-                        {out.scales[0] + k, out.scales[1] + k},
-                        {states[0] + b, states[1] + b},
-                        count});
+    const Block block{{out.codes[0] + b, out.codes[1] + b},
+                      {out.scales[0] + k, out.scales[1] + k},
+                      {states[0] + b, states[1] + b},
+                      count};
+    find_scales(block);
+    encode_block<true>(block);
   });
 }
 

@@ -1,7 +1,7 @@
-// Moving averages kept in bytes: decoded into the cache, updated, encoded again; or, inside a study, kept as the
+// Adam's moving averages kept in bytes: decoded into the cache, updated, encoded again; or, inside a study, kept as the
 // numbers that the bytes stand for.
 #pragma once
-#include "rule.hpp"
+#include "pack.hpp"
 
 namespace optlab {
 
@@ -17,10 +17,10 @@ struct StepAddress {
   u32 run = 0;
 };
 
-/// The rule on elements [from, to) of a segment whose first element has the number `first`; from is a multiple of a
+/// Adam's step on elements [from, to) of a segment whose first element has the number `first`; from is a multiple of a
 /// block.
-void update_quantized(const Rule<float>& rule, float* x, const float* g, const QuantizedStates& states, i64 first,
-                      i64 from, i64 to, const PackF* constants, u32 flags, StepAddress at);
+void update_quantized(float* x, const float* g, const QuantizedStates& states, i64 first, i64 from, i64 to,
+                      const PackF* constants, u32 flags, StepAddress at);
 
 /// Replaces both averages of a segment by what their bytes would stand for. Lanes are elements, or runs.
 void round_elements(float* const* states, i64 first, i64 n, StepAddress at);

@@ -28,9 +28,9 @@ def mixed(word: Any) -> Any:
 
 
 def dithers(elements: np.ndarray, step: int, run: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The two dithers in [0, 1), 20 bits each."""
+    """The two dithers in (0, 1), 20 bits each, never 0."""
     word = mixed((elements * 0x9E3779B9 + run * 0x85EBCA6B + mixed(step)) % 2**32)
-    return (word >> 12) / 2**20, (word % 2**20) / 2**20
+    return ((word >> 12) | 1) / 2**20, (word % 2**20 | 1) / 2**20
 
 
 def searched(values: np.ndarray, name: str, dither: np.ndarray) -> np.ndarray:

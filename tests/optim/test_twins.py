@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.around import stages_of
 from reference.cases import AROUND, CASES, EVERYTHING, OWN, make
 from reference.stepping import SIZES, assert_path, assert_steps, data
 
@@ -18,7 +17,7 @@ DTYPES = (np.float32, np.float64)
 def test_every_size(name: str, case: str, dtype: Any) -> None:
     for size in SIZES:
         for around in ({}, EVERYTHING):
-            assert_steps(make(name, OWN[name][case], around), stages_of(name), *data(size, dtype))
+            assert_steps(make(name, OWN[name][case], around), *data(size, dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -26,7 +25,7 @@ def test_every_size(name: str, case: str, dtype: Any) -> None:
 def test_every_combination_around_the_rule(name: str, case: str, dtype: Any) -> None:
     for number, around in enumerate(AROUND):
         size = SIZES[number % len(SIZES)]
-        assert_steps(make(name, OWN[name][case], around), stages_of(name), *data(size, dtype, 2))
+        assert_steps(make(name, OWN[name][case], around), *data(size, dtype, 2))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

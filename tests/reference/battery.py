@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import itertools
+from dataclasses import dataclass
 from typing import Any
 
 import optlab as ol
 from optlab.layout import Layout, Segment, flat
 from reference.around import Stages
 from reference.cases import EVERYTHING, OWN, Given, make
-from reference.stepping import Array, assert_close, data, each_step
+from reference.stepping import Array, Step, assert_close, data, steps
 
-SIZE, STEPS = 17, 4
+SIZE, STEPS = 17, 3
 SEGMENTS: Layout = (Segment("a", 0, (4,)), Segment("b", 4, (2, 3)), Segment("c", 10, (3,)), Segment("d", 13, (4,)))
 GROUPS = {"b": {"lr": 0.02, "weight_decay": 0.7, "l1": 1.0}, "[cd]": {"weight_decay": 0.0}}
 # Bounds that act, bounds that do not, and pairs whose order counts.
@@ -34,29 +36,46 @@ OPTIONS: tuple[Given, ...] = (
 )
 
 
-def trials(name: str, dtype: Any) -> Iterator[tuple[str, ol.Optimizer, Layout, Array, list[Array]]]:
-    """What is tried, the optimizer, its layout, a point and gradients; one segment of each is zero."""
-    for layout in (flat(SIZE), SEGMENTS):  # the cheaper one first
-        for case, own in OWN[name].items():
-            for options in OPTIONS:
-                if "groups" in options and layout is not SEGMENTS:
-                    continue
-                x, grads = data(SIZE, dtype, STEPS)
-                if layout is SEGMENTS:
-                    x[10:13] = 0
-                    for grad in grads:
-                        grad[13:] = 0
-                words = ", ".join(options) or "alone"
-                yield f"{case}; {words}; {len(layout)} segments", make(name, own, options), layout, x, grads
+@dataclass(frozen=True)
+class Trial:
+    """Steps of one configuration."""
+
+    words: str
+    opt: ol.Optimizer
+    layout: Layout
+    steps: list[Step]
+
+
+def example(layout: Layout, dtype: Any) -> tuple[Array, list[Array]]:
+    """A point and gradients; where there are segments, one of each is zero."""
+    x, grads = data(SIZE, dtype, STEPS)
+    if layout is SEGMENTS:
+        x[10:13] = 0
+        for grad in grads:
+            grad[13:] = 0
+    return x, grads
+
+
+@functools.cache
+def trials(name: str, dtype: Any) -> tuple[Trial, ...]:
+    """All that is tried with an optimizer, the cheaper ones first."""
+    made = []
+    for layout, case, options in itertools.product((flat(SIZE), SEGMENTS), OWN[name], OPTIONS):
+        if "groups" not in options or layout is SEGMENTS:
+            opt, words = make(name, OWN[name][case], options), ", ".join(options) or "alone"
+            words = f"{case}; {words}; {len(layout)} segment{'s'[: len(layout) - 1]}"
+            made.append(Trial(words, opt, layout, steps(opt, *example(layout, dtype), layout)))
+    return tuple(made)
 
 
 def killer(name: str, stages: Stages, dtype: Any) -> str | None:
     """The first trial that these stages fail, and what gave them away; None if they pass for the twin's."""
-    for trial, opt, layout, x, grads in trials(name, dtype):
-        for t, both in enumerate(each_step(opt, stages, x, grads, layout), start=1):
-            for array, (ours, wanted) in both.items():
+    for trial in trials(name, dtype):
+        for step in trial.steps:
+            expected = step.expected(trial.opt, stages, trial.layout)
+            for array, ours in step.after.items():
                 try:
-                    assert_close(ours, wanted)
+                    assert_close(ours, expected[array])
                 except AssertionError as error:
-                    return f"{trial}: {array} of step {t}, {error}"
+                    return f"{trial.words}: {array} of step {step.t}, {error}"
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,28 +56,41 @@ def assert_close(actual: Array, expected: Rounded) -> None:
     assert_within(actual, expected.value, expected.error + np.finfo(actual.dtype).smallest_subnormal)
 
 
-Both = tuple[Array, Rounded]
+@dataclass(frozen=True)
+class Step:
+    """What one step of ours was given, and what it made of it."""
+
+    t: int
+    lr: float
+    x: Array
+    grad: Array
+    state: dict[str, Array]
+    after: dict[str, Array]
+
+    def expected(self, opt: ol.Optimizer, stages: Stages, layout: Layout) -> dict[str, Rounded]:
+        """The twin's step from the same x and state."""
+        x, grad = exact(self.x, self.x.dtype), exact(self.grad, self.x.dtype)
+        point, state = twin_step(stages, opt, x, grad, of_arrays(opt, self.state), self.t, self.lr, layout)
+        return {"x": point} | state
 
 
-def each_step(
-    opt: ol.Optimizer, stages: Stages, x: Array, grads: list[Array], layout: Layout | None = None
-) -> Iterator[dict[str, Both]]:
-    """Our x and states after each step, and the twin's after the same step from our own x and states before it."""
-    x, state, layout = x.copy(), opt.init(x, layout), layout or flat(x.size)
+def steps(opt: ol.Optimizer, x: Array, grads: list[Array], layout: Layout | None = None) -> list[Step]:
+    """Our steps one by one, under a schedule."""
+    x, state, made = x.copy(), opt.init(x, layout), []
     for t, (grad, factor) in enumerate(zip(grads, FACTORS, strict=False), start=1):
-        own = of_arrays(opt, state)
-        wanted = twin_step(stages, opt, exact(x, x.dtype), exact(grad, x.dtype), own, t, opt.lr * factor, layout)
+        before = x.copy(), grad, {name: state[name].copy() for name in opt.state_names()}
         opt.step(x, grad, state, lr=opt.lr * factor)
-        yield {"x": (x.copy(), wanted[0])} | {name: (state[name].copy(), wanted[1][name]) for name in own}
+        after = {"x": x.copy()} | {name: state[name].copy() for name in opt.state_names()}
+        made.append(Step(t, opt.lr * factor, *before, after))
+    return made
 
 
-def assert_steps(
-    opt: ol.Optimizer, stages: Stages, x: Array, grads: list[Array], layout: Layout | None = None
-) -> None:
+def assert_steps(opt: ol.Optimizer, x: Array, grads: list[Array], layout: Layout | None = None) -> None:
     """Every step of ours is the twin's step from where we stood: errors do not add up, so the bound is tight."""
-    for both in each_step(opt, stages, x, grads, layout):
-        for ours, wanted in both.values():
-            assert_close(ours, wanted)
+    for step in steps(opt, x, grads, layout):
+        expected = step.expected(opt, stages_of(type(opt).__name__), layout or flat(x.size))
+        for name, ours in step.after.items():
+            assert_close(ours, expected[name])
 
 
 def assert_path(opt: ol.Optimizer, x: Array, grads: list[Array]) -> None:

@@ -12,21 +12,23 @@ namespace optlab {
 
 inline constexpr int kQuantizedBlock = 256;
 
-/// max(key - lift, 0) and min(code, top) of unsigned words; packs have instructions for them.
+/// max(x, 0) of words read as signed; packs have an instruction for it.
 template <class B>
-struct Saturate {
-  static OPTLAB_HD B subtract(B key, u32 lift) { return key > lift ? key - lift : 0; }
-  static OPTLAB_HD B limit(B code, u32 top) { return code < top ? code : top; }
-};
+OPTLAB_HD B not_below_zero(B x) {
+  return x & (0x80000000u & x ? B{} : ~B{});
+}
 
-/// encode: y in [-1, 1] (a little beyond by rounding), dither below 2^20. decode: a code below 256.
+/// encode: y in [-1, 1] and the dither made for this code. decode: a code below 256. The largest of a block, which is 1
+/// or the number before it, always becomes the topmost code, because no dither is 0.
 template <class T>
 struct FirstCode {
   using B = Bits<T>;
   static constexpr u32 top = 127, lift = (127u << 3) - top, sign = 0x80;
+  static OPTLAB_HD B dither(B hash) { return (hash >> 12) | (0u - (lift << 20) + 1u); }
+  static OPTLAB_HD B nearest() { return B{} + (0u - (lift << 20) + (1u << 19)); }
   static OPTLAB_HD B encode(T y, B dither) {
-    const B bits = Number<T>::bits(y), key = ((bits & 0x7fffffffu) + dither) >> 20;
-    return Saturate<B>::limit(Saturate<B>::subtract(key, lift), top) | ((bits >> 24) & sign);
+    const B bits = Number<T>::bits(y);
+    return (not_below_zero<B>((bits & 0x7fffffffu) + dither) >> 20) | ((bits >> 24) & sign);
   }
   static OPTLAB_HD T decode(B code) {
     const B magnitude = code & top;
@@ -38,29 +40,25 @@ template <class T>
 struct SecondCode {
   using B = Bits<T>;
   static constexpr u32 top = 255, lift = (127u << 3) - top;
-  static OPTLAB_HD B encode(T y, B dither) {
-    return Saturate<B>::limit(Saturate<B>::subtract((Number<T>::bits(y) + dither) >> 20, lift), top);
-  }
+  static OPTLAB_HD B dither(B hash) { return (hash & 0xfffffu) | (0u - (lift << 20) + 1u); }
+  static OPTLAB_HD B nearest() { return B{} + (0u - (lift << 20) + (1u << 19)); }
+  static OPTLAB_HD B encode(T y, B dither) { return not_below_zero<B>(Number<T>::bits(y) + dither) >> 20; }
   static OPTLAB_HD T decode(B code) { return Number<T>::from_bits((code + lift) << 20); }
 };
 
 /// A hash of element, run and step, whose upper and lower 20 bits dither the two averages. An evenly spread sequence
 /// would not do: what a rounding made of the last value decides on the next one, and the mean would drift.
 template <class B>
-struct Dither {
-  static constexpr u32 element_step = 0x9e3779b9u;
-  /// The number that each element's hash begins with: the next element's is element_step more.
-  static OPTLAB_HD B at(B element, B run, u64 step) {
-    return element * element_step + run * 0x85ebca6bu + mixed(static_cast<u32>(step));
-  }
-  template <class W>
-  static OPTLAB_HD W mixed(W h) {
-    h = (h ^ (h >> 16)) * 0x7feb352du;
-    return h ^ (h >> 15);
-  }
-  static OPTLAB_HD B first(B mixed) { return mixed >> 12; }
-  static OPTLAB_HD B second(B mixed) { return mixed & 0xfffffu; }
-};
+OPTLAB_HD B mixed(B h) {
+  h = (h ^ (h >> 16)) * 0x7feb352du;
+  return h ^ (h >> 15);
+}
+inline constexpr u32 kElementStep = 0x9e3779b9u;
+/// What an element's hash is mixed from; that of the next element is kElementStep more.
+template <class B>
+OPTLAB_HD B hash_seed(B element, B run, u64 step) {
+  return element * kElementStep + run * 0x85ebca6bu + mixed<u32>(static_cast<u32>(step));
+}
 
 /// What a block with this largest magnitude is divided by; below 2^-90, where products would lose bits, it is nothing.
 template <class T>

@@ -1,0 +1,182 @@
+// The step where lanes are elements, in threads. Sums are found block by block, so that their order is that of the one
+// tree whatever thread a block fell to.
+#include <algorithm>
+
+#include "environment.hpp"
+#include "norm_factors.hpp"
+#include "optimizer.hpp"
+#include "optlab/loops/update.hpp"
+#include "sums.hpp"
+#include "threads.hpp"
+
+namespace optlab {
+namespace {
+
+constexpr i64 kChunk = 4096;  // elements of one part: whole packs, whole blocks of a sum, and noise in the cache
+constexpr i64 kParallelFrom = 1 << 15;  // elements; below, waking a thread costs more than it saves
+
+/// Calls visit(span index, from, to) for parts of the spans that begin on multiples of kChunk.
+template <class R, class Visit>
+void each_part(const std::vector<Span<R>>& spans, int threads, Visit visit) {
+  i64 total = 0;
+  for (const Span<R>& span : spans) total += span.n;
+  if (threads <= 1 || total < kParallelFrom) {
+    const FloatEnvironment environment;
+    for (std::size_t k = 0; k < spans.size(); ++k) visit(k, 0, spans[k].n);
+    return;
+  }
+  std::vector<i64> first_chunk{0};
+  for (const Span<R>& span : spans) first_chunk.push_back(first_chunk.back() + (span.n + kChunk - 1) / kChunk);
+  parallel(first_chunk.back(), threads, [&](i64 begin, i64 end) {
+    const auto after = std::upper_bound(first_chunk.begin(), first_chunk.end(), begin);
+    for (auto k = static_cast<std::size_t>(after - first_chunk.begin() - 1); begin < end; ++k) {
+      const i64 until = std::min(end, first_chunk[k + 1]);
+      visit(k, (begin - first_chunk[k]) * kChunk, std::min(spans[k].n, (until - first_chunk[k]) * kChunk));
+      begin = until;
+    }
+  });
+}
+
+/// Sums `width` numbers of every block of kSumBlock elements, found in parts, in the order of the one tree.
+template <class R, int width>
+class BlockedSums {
+ public:
+  explicit BlockedSums(const std::vector<Span<R>>& spans) {
+    for (const Span<R>& span : spans) first_.push_back(first_.back() + (span.n + kSumBlock - 1) / kSumBlock);
+    sums_.resize(static_cast<std::size_t>(first_.back() * width));
+  }
+  R* at(std::size_t span, i64 element) { return sums_.data() + (first_[span] + element / kSumBlock) * width; }
+  R total(std::size_t span, int which) const {
+    CarriedTotal<R> total;
+    for (i64 block = first_[span]; block < first_[span + 1]; ++block)
+      total.add(sums_[static_cast<std::size_t>(block * width + which)]);
+    return total.result();
+  }
+  /// The norm over all spans.
+  R norm() const {
+    CarriedTotal<R> all;
+    for (std::size_t k = 0; k + 1 < first_.size(); ++k) all.add(total(k, 0));
+    return sqrt<R>(all.result());
+  }
+
+ private:
+  std::vector<i64> first_{0};
+  std::vector<R> sums_;
+};
+
+template <class R>
+void block_squares(R* out, const R* from, i64 n) {
+  for (i64 begin = 0; begin < n; begin += kSumBlock) {
+    BlockSum<R> sum;
+    const i64 end = std::min(n, begin + kSumBlock);
+    i64 i = begin;
+    for (; i + kLanes<R> <= end; i += kLanes<R>) sum.add(load(from + i) * load(from + i));
+    if (i < end) sum.add(load_part(from + i, end - i) * load_part(from + i, end - i));
+    *out++ = sum.fold();
+  }
+}
+
+template <class R>
+void add_noise(R* x, i64 first, i64 n, const Noise<R>& noise, StepAddress of) {
+  const DrawAddress at{noise.seed, kNoise, of.step};
+  constexpr i64 lanes = kLanes<R>, block = lanes * Number<R>::words;
+  alignas(kRegister) R drawn[kChunk + 2 * block];
+  for (i64 done = 0; done < n; done += kChunk) {
+    const i64 begin = first + done, count = std::min(kChunk, n - done), aligned = begin / block * block;
+    draw_elements<R, Normal>(
+        begin + count, of.run, at, [&](i64 p, Pack<R> z) { store(drawn + (p * lanes - aligned), z); }, aligned);
+    const R* z = drawn + (begin - aligned);
+    for (i64 i = 0; i < count; ++i) x[done + i] = x[done + i] + noise.sigma * z[i];
+  }
+}
+
+}  // namespace
+
+template <class R>
+void Optimizer<R>::update(std::vector<Span<R>>& spans, StepAddress at, const Noise<R>& noise, int threads) const {
+  if (clips()) clip(spans, threads);
+  if (rule_->layerwise) measure(spans, threads);
+  each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
+    const Span<R>& span = spans[k];
+    const i64 piece = noise.sigma != R(0) ? kChunk : to - from;
+    for (i64 begin = from; begin < to; begin += piece) {
+      const i64 end = std::min(begin + piece, to);
+      update_part(span, begin, end, at);
+      if (noise.sigma != R(0)) add_noise(span.x + begin, span.first + begin, end - begin, noise, at);
+    }
+  });
+}
+
+template <class R>
+void Optimizer<R>::update_part(const Span<R>& span, i64 from, i64 to, StepAddress at) const {
+  if constexpr (sizeof(R) == 4)
+    if (span.quantized.codes[0])
+      return update_quantized(span.x, span.g, span.quantized, span.first, from, to, span.constants, setup_.flags, at);
+  R* states[kMaxStates];
+  for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + from;
+  rule_->update(span.x + from, span.g + from, states, to - from, span.constants, setup_.flags);
+  if constexpr (sizeof(R) == 4)
+    if (setup_.quantized) round_elements(states, span.first + from, to - from, at);
+}
+
+template <class R>
+void Optimizer<R>::clip(std::vector<Span<R>>& spans, int threads) const {
+  BlockedSums<R, 1> squares(spans);
+  each_part(spans, threads,
+            [&](std::size_t k, i64 from, i64 to) { block_squares(squares.at(k, from), spans[k].g + from, to - from); });
+  const FloatEnvironment environment;
+  const R factor = clip_factor(squares.norm(), static_cast<R>(setup_.clip_norm));
+  for (Span<R>& span : spans) span.constants[Around::scale] = span.constants[Around::scale] * splat(factor);
+}
+
+template <class R>
+void Optimizer<R>::measure(std::vector<Span<R>>& spans, int threads) const {
+  BlockedSums<R, 2> squares(spans);
+  each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
+    const Span<R>& span = spans[k];
+    R* states[kMaxStates];
+    for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + from;
+    rule_->measure(squares.at(k, from), span.x + from, span.g + from, states, to - from, span.constants, setup_.flags);
+  });
+  const FloatEnvironment environment;
+  for (std::size_t k = 0; k < spans.size(); ++k) {
+    const P norms[2] = {splat(sqrt<R>(squares.total(k, 0))), splat(sqrt<R>(squares.total(k, 1)))};
+    rule_->adapt(norms, spans[k].constants);
+  }
+}
+
+template <class R>
+void Optimizer<R>::project(const std::vector<Span<R>>& spans, int threads) const {
+  if (!projects()) return;
+  BlockedSums<R, 1> squares(spans);
+  each_part(spans, threads,
+            [&](std::size_t k, i64 from, i64 to) { block_squares(squares.at(k, from), spans[k].x + from, to - from); });
+  const FloatEnvironment environment;
+  const R factor = projection_factor(squares.norm(), static_cast<R>(setup_.max_norm));
+  each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
+    for (i64 i = from; i < to; ++i) spans[k].x[i] = spans[k].x[i] * factor;
+  });
+}
+
+template <class R>
+void Optimizer<R>::update_rows(Span<R> row, const i64* rows, i64 count, int threads) const {
+  if (clips()) {
+    std::vector<Span<R>> all{row};
+    all[0].n *= count;
+    clip(all, threads);
+    std::copy_n(all[0].constants, rule_->constants, row.constants);
+  }
+  parallel(count, row.n * count < kParallelFrom ? 1 : threads, [&](i64 begin, i64 end) {
+    for (i64 k = begin; k < end; ++k) {
+      R* states[kMaxStates];
+      const i64 offset = rows[k] * row.n;
+      for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = row.states[s] + offset;
+      rule_->update(row.x + offset, row.g + k * row.n, states, row.n, row.constants, setup_.flags);
+    }
+  });
+}
+
+template class Optimizer<float>;
+template class Optimizer<double>;
+
+}  // namespace optlab
