@@ -103,11 +103,12 @@ def bench(
     names: Names = None,
     quick: Quick = False,
     as_json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the rows there.")] = None,
+    figure: Annotated[Path | None, typer.Option(metavar="DIR", help="Also draw bench_NAME there.")] = None,
 ) -> int:
     """Measure the kernels against their peers."""
     from optlab import bench as benchmarks
 
-    benchmarks.run(names or [], quick, as_json)
+    benchmarks.run(names or [], quick, as_json, figure)
     return 0
 
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -14,6 +15,22 @@
 
 namespace optlab {
 namespace {
+
+/// Whether `met` came true while looking at it for some 30 us: a thread that goes to sleep takes as long to wake, which
+/// is the whole of a small kernel. Beyond that it sleeps.
+template <class Met>
+bool soon(Met met) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(30);
+  do {
+    for (int look = 0; look < 64; ++look) {
+      if (met()) return true;
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+  } while (std::chrono::steady_clock::now() < until);
+  return false;
+}
 
 class Pool {
  public:
@@ -30,6 +47,7 @@ class Pool {
     }
     wake_.notify_all();
     guarded(part, 0);
+    soon([this] { return pending_ == 0; });
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [this] { return pending_ == 0; });
     if (error_) std::rethrow_exception(error_);
@@ -37,13 +55,14 @@ class Pool {
 
  private:
   void start(int index) {
-    workers_.emplace_back([this, index, seen = round_]() mutable { serve(index, seen); });
+    workers_.emplace_back([this, index, seen = round_.load()]() mutable { serve(index, seen); });
     workers_.back().detach();
   }
 
   void serve(int index, long long seen) {
     for (;;) {
       const std::function<void(int)>* part;
+      soon([&] { return round_ != seen; });
       {
         std::unique_lock<std::mutex> lock(mutex_);
         wake_.wait(lock, [&] { return round_ != seen; });
@@ -71,8 +90,9 @@ class Pool {
   std::condition_variable wake_, done_;
   std::vector<std::thread> workers_;
   const std::function<void(int)>* part_ = nullptr;
-  int parts_ = 0, pending_ = 0;
-  long long round_ = 0;
+  int parts_ = 0;
+  std::atomic<int> pending_{0};
+  std::atomic<long long> round_{0};
   std::exception_ptr error_;
 };
 

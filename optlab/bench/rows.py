@@ -11,14 +11,17 @@ from typing import Any
 
 Run = Callable[[], Any]
 
+SETTLE = 0.03
+"""Seconds between two runs: idle threads of OpenMP spin for some 10 ms, which would slow whoever comes next."""
+
 
 @dataclass(frozen=True)
 class Row:
     """One kernel against one peer in one case.
 
     ``ratio`` is the peer's time over ours; ``limit_share`` is the share of the named limit that ours reaches. A peer
-    that is not installed has no times, and ``agrees`` says so. ``threads`` is ours, and PyTorch's; NumPy uses one, and
-    JAX all cores.
+    that is not installed has no times, and ``agrees`` says so. ``threads`` is ours, and PyTorch's unless its name says
+    otherwise; NumPy uses one, and JAX all cores.
     """
 
     kernel: str
@@ -45,6 +48,7 @@ def interleave(runs: Mapping[str, Run], repeats: int) -> dict[str, float]:
         function()
     for _ in range(repeats):
         for name, function in runs.items():
+            time.sleep(SETTLE)
             began = time.perf_counter()
             function()
             times[name].append(time.perf_counter() - began)
@@ -53,7 +57,10 @@ def interleave(runs: Mapping[str, Run], repeats: int) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Contest:
-    """One case of a kernel: our run, the peers' runs, those that are missing, and what was found to agree."""
+    """One case of a kernel: our run, the peers' runs, those that are missing, and what was found to agree.
+
+    A run may be many ``calls``; the rows give the seconds of one, and so does ``least_seconds``.
+    """
 
     kernel: str
     case: str
@@ -65,10 +72,12 @@ class Contest:
     agrees: Mapping[str, str]
     limit: str | None = None
     least_seconds: float | None = None
+    calls: int = 1
 
     def rows(self, repeats: int) -> list[Row]:
         """Runs the contest."""
-        seconds = interleave({"ours": self.ours, **self.peers}, repeats)
+        taken = interleave({"ours": self.ours, **self.peers}, repeats)
+        seconds = {name: time / self.calls for name, time in taken.items()}
         share = None if self.least_seconds is None else self.least_seconds / seconds["ours"]
         common = (self.kernel, self.case, self.dtype, self.threads, seconds["ours"])
         met = [

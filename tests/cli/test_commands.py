@@ -122,7 +122,12 @@ def test_bench_hands_over(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(bench, "run", lambda *arguments: calls.append(arguments))
     assert shell("bench")[0] == 0
     assert shell("bench", "descend", "--quick", "--json", "rows.json")[0] == 0
-    assert calls == [([], False, None), (["descend"], True, Path("rows.json"))]
+    assert shell("bench", "updates", "--figure", "figures")[0] == 0
+    assert calls == [
+        ([], False, None, None),
+        (["descend"], True, Path("rows.json"), None),
+        (["updates"], False, None, Path("figures")),
+    ]
 
 
 def test_without_a_command_the_help_is_shown(shell: Shell) -> None:
