@@ -11,7 +11,7 @@ that an SVG looks the same on a machine that lacks the font.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, YELLOW)
 
 SIZE = (12.8, 7.2)
 DPI = 150
+GIF_DPI = 75
+GIF_COLORS = 128
 
 # Any, because newer releases of matplotlib type each key and older ones do not.
 _STYLE: Any = {
@@ -138,12 +140,37 @@ def svg(sheet: Figure) -> bytes:
     return _saved(sheet, "svg", {"Date": None, "Creator": None})
 
 
-def _saved(sheet: Figure, form: str, metadata: dict[str, None]) -> bytes:
+def gif(frames: Iterable[Figure], *, seconds: float = 0.1, rest: float = 3.0) -> bytes:
+    """Return an animation that repeats for ever, at 75 dots an inch, the same bytes for the same frames.
+
+    All frames have 128 colours of the last one, which holds everything that was drawn: then only the pixels that
+    change are stored, and an animation of lines stays far under 3 MB.
+
+    Args:
+        frames: Figures of one size, at least one; the same figure may come again, changed, and keeps its layout.
+        seconds: How long a frame is shown.
+        rest: How long the last one is.
+
+    Raises:
+        ValueError: if there is no frame.
+    """
+    shots = [Image.open(io.BytesIO(_saved(each, "png", {"Software": None}, GIF_DPI))).convert("RGB") for each in frames]
+    if not shots:
+        raise ValueError("frames: got none, expected at least one figure")
+    # By an octree, which keeps a thin line's colour; cutting at medians gives it up for more shades of the common ones.
+    palette = shots[-1].quantize(GIF_COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    first, *others = (shot.quantize(palette=palette, dither=Image.Dither.NONE) for shot in shots)
+    durations, target = [*[round(1000 * seconds)] * len(others), round(1000 * rest)], io.BytesIO()
+    first.save(target, "gif", save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
+    return target.getvalue()
+
+
+def _saved(sheet: Figure, form: str, metadata: dict[str, None], dpi: float = DPI) -> bytes:
     target = io.BytesIO()
     with style():
         # The constrained layout moves a little with every drawing: settle it once, so that every file shows the same.
         if sheet.get_layout_engine() is not None:
             sheet.draw_without_rendering()
             sheet.set_layout_engine("none")
-        sheet.savefig(target, format=form, metadata=metadata)
+        sheet.savefig(target, format=form, metadata=metadata, dpi=dpi)
     return target.getvalue()

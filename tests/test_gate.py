@@ -11,21 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reference.compare import assert_same_bits
+from reference.refusals import refused
 
 import optlab as ol
 
 Make = Callable[..., Any]
-
-
-def refused(call: Callable[[], Any], kind: type[Exception], *fragments: str) -> None:
-    """The call raises exactly this kind, in one line that holds every fragment."""
-    with pytest.raises(Exception) as caught:
-        call()
-    text = str(caught.value)
-    assert caught.type is kind, f"{caught.type.__name__}: {text}"
-    assert "\n" not in text
-    for fragment in fragments:
-        assert re.search(fragment, text), f"{fragment!r} is not in {text!r}"
 
 
 def strided(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
@@ -166,7 +156,11 @@ def test_overlapping_arrays_are_refused(shift: int) -> None:
         (lambda: stepped(np.float64, grad=a, momentum_buffer=b), "momentum_buffer", "grad"),
         (lambda: SADDLE.grad(a, out=b), "out", "x"),
     ):
-        refused(call, ValueError, f"^({one} and {another}|{another} and {one}): got overlapping memory, expected separate arrays")
+        refused(
+            call,
+            ValueError,
+            f"^({one} and {another}|{another} and {one}): got overlapping memory, expected separate arrays",
+        )
     stepped_apart = overlapping(np.float64, 12)
     MOMENTUM.step(*stepped_apart, MOMENTUM.init(separate))  # neighbours do not overlap
 

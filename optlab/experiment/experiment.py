@@ -48,6 +48,7 @@ class Experiment:
         plot: `plot(data, p)` returns a figure, made with `optlab.plotting.figure`.
         claims: `claims(data, p)` returns the claims. Neither sees more than `data` and `p`, so that both can be
             done again from the saved numbers.
+        animate: None, or `animate(data, p)` yields the frames of an animation: figures, or one that changes.
 
     Raises:
         ValueError: if the name cannot be a file's name, a text is empty, a parameter has an unknown type, or `quick`
@@ -63,6 +64,7 @@ class Experiment:
     compute: Callable[[Params, int, Progress], Mapping[str, ArrayLike]]
     plot: Callable[[Data, Params], Figure]
     claims: Callable[[Data, Params], Sequence[Claim]]
+    animate: Callable[[Data, Params], Iterable[Figure]] | None = None
 
     def __post_init__(self) -> None:
         """Check the declaration, so that a mistake shows when the file is loaded and not after minutes of work."""

@@ -142,12 +142,14 @@ def _draw(experiment: Experiment, data: Data, p: Params) -> dict[str, bytes]:
 
     from optlab import plotting
 
+    name = experiment.name
     with plotting.style():
         sheet = experiment.plot(data, p)
-    if not isinstance(sheet, Figure):
-        raise TypeError(f"plot must return a matplotlib Figure, given {type(sheet).__name__}")
-    name = experiment.name
-    return {f"{name}.png": plotting.png(sheet), f"{name}.svg": plotting.svg(sheet), f"{name}.npz": files.npz(data)}
+        if not isinstance(sheet, Figure):
+            raise TypeError(f"plot must return a matplotlib Figure, given {type(sheet).__name__}")
+        moving = {} if experiment.animate is None else {f"{name}.gif": plotting.gif(experiment.animate(data, p))}
+    still = {f"{name}.png": plotting.png(sheet), f"{name}.svg": plotting.svg(sheet)}
+    return {**still, **moving, f"{name}.npz": files.npz(data)}
 
 
 def _explain(job: Job, error: Exception) -> str:

@@ -75,7 +75,9 @@ def current(folder: Path, name: str, fingerprint: str) -> dict[str, Any] | None:
     try:
         record: dict[str, Any] = json.loads((folder / f"{name}.json").read_bytes())
         wanted = {f"{name}.{ending}" for ending in ("png", "svg", "npz")}
-        if record["schema"] != SCHEMA or record["fingerprint"] != fingerprint or set(record["files"]) != wanted:
+        # Whether there is an animation, too, follows from the source, and that is a part of the fingerprint.
+        listed = set(record["files"]) - {f"{name}.gif"}
+        if record["schema"] != SCHEMA or record["fingerprint"] != fingerprint or listed != wanted:
             return None
         whole = all(sha256((folder / file).read_bytes()) == value for file, value in record["files"].items())
         claims_of(record)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from reference.battery import GROUPS, SEGMENTS, SIZE
-from reference.cases import EVERYTHING, OWN, examples, make
+from reference.cases import OWN, examples, make
 from reference.compare import assert_same_bits
 from reference.stepping import Array, data
 

@@ -46,9 +46,7 @@ def each(change: Callable[[Part], None]) -> Stage:
 
 def joined(arrays: list[Rounded]) -> Rounded:
     """One vector."""
-    return Rounded(
-        np.concatenate([a.value for a in arrays]), np.concatenate([a.error for a in arrays]), arrays[0].eps
-    )
+    return Rounded(np.concatenate([a.value for a in arrays]), np.concatenate([a.error for a in arrays]), arrays[0].eps)
 
 
 def hyperparameters(p: Part) -> None:

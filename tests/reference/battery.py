@@ -10,7 +10,7 @@ from typing import Any
 import optlab as ol
 from optlab.layout import Layout, Segment, flat
 from reference.around import Stages
-from reference.cases import EVERYTHING, OWN, Given, make
+from reference.cases import COUPLED, DECOUPLED, EVERYTHING, OWN, Given, make
 from reference.stepping import Array, Step, assert_close, data, steps
 
 SIZE, STEPS = 17, 3
@@ -19,14 +19,14 @@ GROUPS = {"b": {"lr": 0.02, "weight_decay": 0.7, "l1": 1.0}, "[cd]": {"weight_de
 # Bounds that act, bounds that do not, and pairs whose order counts.
 OPTIONS: tuple[Given, ...] = (
     {},
-    {"weight_decay": 0.3},
-    {"weight_decay": 0.3, "maximize": True},
-    {"weight_decay": 0.3, "decoupled_weight_decay": True},
+    COUPLED,
+    {**COUPLED, "maximize": True},
+    DECOUPLED,
     {"clip_norm": 0.9},
     {"clip_norm": 100.0},
     {"clip_value": 0.3},
     {"clip_norm": 0.9, "clip_value": 0.2},
-    {"clip_value": 0.2, "weight_decay": 0.3},
+    {"clip_value": 0.2, **COUPLED},
     {"l1": 2.0},
     {"max_norm": 0.7},
     {"max_norm": 100.0},
@@ -56,13 +56,19 @@ def example(layout: Layout, dtype: Any) -> tuple[Array, list[Array]]:
     return x, grads
 
 
+def words_of(options: Given) -> str:
+    """The options by name, the kind of decay in one."""
+    decay = {True: ["decoupled decay"], False: ["coupled decay"]}.get(options.get("decoupled_weight_decay"), [])
+    return ", ".join(decay + [name for name in options if "decay" not in name]) or "alone"
+
+
 @functools.cache
 def trials(name: str, dtype: Any) -> tuple[Trial, ...]:
     """All that is tried with an optimizer, the cheaper ones first."""
     made = []
     for layout, case, options in itertools.product((flat(SIZE), SEGMENTS), OWN[name], OPTIONS):
         if "groups" not in options or layout is SEGMENTS:
-            opt, words = make(name, OWN[name][case], options), ", ".join(options) or "alone"
+            opt, words = make(name, OWN[name][case], options), words_of(options)
             words = f"{case}; {words}; {len(layout)} segment{'s'[: len(layout) - 1]}"
             made.append(Trial(words, opt, layout, steps(opt, *example(layout, dtype), layout)))
     return tuple(made)

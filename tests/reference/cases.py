@@ -51,9 +51,11 @@ OWN: dict[str, dict[str, Given]] = {
     "LAMB": {"plain": {"lr": 0.05}, "short": {"lr": 0.05, "betas": (0.6, 0.8), "eps": 0.1}},
 }
 
+COUPLED: Given = {"weight_decay": 0.3, "decoupled_weight_decay": False}
+DECOUPLED: Given = {"weight_decay": 0.3, "decoupled_weight_decay": True}
 # Strong enough to act on standard normal points and gradients of any size.
 _OPTIONS: tuple[tuple[Given, ...], ...] = (
-    ({"weight_decay": 0.0}, {"weight_decay": 0.3}, {"weight_decay": 0.3, "decoupled_weight_decay": True}),
+    ({"weight_decay": 0.0}, COUPLED, DECOUPLED),
     ({}, {"maximize": True}),
     ({}, {"clip_norm": 0.9}),
     ({}, {"clip_value": 0.1}),
@@ -63,16 +65,14 @@ _OPTIONS: tuple[tuple[Given, ...], ...] = (
 AROUND: tuple[Given, ...] = tuple(
     {name: value for choice in choices for name, value in choice.items()} for choices in itertools.product(*_OPTIONS)
 )
-EVERYTHING: Given = {"weight_decay": 0.3, "clip_norm": 0.9, "clip_value": 0.1, "l1": 0.5, "max_norm": 0.7}
+EVERYTHING: Given = {**COUPLED, "clip_norm": 0.9, "clip_value": 0.1, "l1": 0.5, "max_norm": 0.7}
 
 
 def make(name: str, *given: Given) -> ol.Optimizer:
-    """The optimizer with all these options, later ones first; those with norms of their own cannot decouple the decay."""
+    """The optimizer with all these options, later ones first; rules with norms of their own cannot decouple decay."""
     merged = {key: value for options in given for key, value in options.items()}
     if name in LAYERWISE:
         merged.pop("decoupled_weight_decay", None)
-    elif name == "AdamW":
-        merged.setdefault("decoupled_weight_decay", False)
     optimizer: ol.Optimizer = getattr(ol, name)(**merged)
     return optimizer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 import optlab as ol
 from optlab.kernels.select import cpu
+from optlab.layout import Segment
+from reference.cases import examples
 from reference.compare import digest
 
 DTYPES = (np.float32, np.float64)
@@ -38,6 +41,7 @@ OPTIMIZERS = {
     "nesterov": ol.SGD(lr=1e-3, momentum=0.9, nesterov=True),
     "heavy_ball": ol.HeavyBall(lr=1e-3, momentum=0.5),
 }
+"""On every landscape; the others on one of them, and in single steps of a long array."""
 
 
 def points(f: Any, dtype: Any, runs: int) -> Any:
@@ -85,6 +89,18 @@ def of_study(f: Any, opt: ol.Optimizer, dtype: Any) -> str:
     return " ".join(hashes)
 
 
+def of_steps(opt: ol.Optimizer, dtype: Any) -> str:
+    """Three noisy steps of an array that threads share, in segments, the learning rate changing."""
+    rng, dim = np.random.default_rng(5), 40_003
+    x, grads = rng.normal(size=dim).astype(dtype), rng.normal(size=(3, dim)).astype(dtype)
+    noisy = dataclasses.replace(opt, noise=1e-4, seed=7)
+    layout = tuple(Segment(str(k), 13_000 * k, (size,)) for k, size in enumerate((13_000, 13_000, 14_003)))
+    state = noisy.init(x, layout)
+    for grad, factor in zip(grads, (1.0, 0.5, 0.25), strict=True):
+        noisy.step(x, grad, state, lr=opt.lr * factor)
+    return digest(x, *[state[name] for name in opt.state_names()])
+
+
 def of_perturbed(dtype: Any) -> str:
     """Jumps from a saddle, with stopping rules."""
     f, jumps = ol.landscapes.StrictSaddle(dim=6), ol.Perturbation(0.05, 1e-2, 20, 1e-3)
@@ -101,6 +117,9 @@ def all_hashes() -> dict[str, str]:
         hashes[f"random {bits}"] = of_draws(dtype)
         hashes[f"special {bits}"] = of_special(dtype)
         hashes[f"perturbed {bits}"] = of_perturbed(dtype)
+        for rule, opt in examples().items():
+            hashes[f"steps {rule} {bits}"] = of_steps(opt, dtype)
+            hashes[f"study of {rule} {bits}"] = of_study(ol.landscapes.Quadratic(np.linspace(-0.5, 2, 33)), opt, dtype)
         for name, f in landscapes().items():
             hashes[f"landscape {name} {bits}"] = of_landscape(f, dtype)
             for rule, opt in OPTIMIZERS.items():

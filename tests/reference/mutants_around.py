@@ -4,6 +4,7 @@ from __future__ import annotations
 
 Edits = dict[str, tuple[str, str]]
 _CALL = "p.x, p.state = rule(p.x, p.g, p.state, t, p.h)"
+_EACH = "for p in parts:"
 _TABLE = '"decoupled": each(decoupled),\n        "rule": of_rule(RULES[name]),\n        "l1": each(l1),\n'
 
 AROUND_MUTANTS: dict[str, Edits] = {
@@ -38,7 +39,10 @@ AROUND_MUTANTS: dict[str, Edits] = {
     "clip_value": {
         "values_not_clipped": ("p.g = maximum(minimum(p.g, bound), -bound)", "pass"),
         "clipped_above_only": ("maximum(minimum(p.g, bound), -bound)", "minimum(p.g, bound)"),
-        "values_clipped_by_norm": ("maximum(minimum(p.g, bound), -bound)", "p.g * minimum(bound / (norm(p.g) + 1e-6), 1.0)"),
+        "values_clipped_by_norm": (
+            "maximum(minimum(p.g, bound), -bound)",
+            "p.g * minimum(bound / (norm(p.g) + 1e-6), 1.0)",
+        ),
     },
     "coupled": {
         "no_decay": ('p.g + p.h["weight_decay"] * p.x', "p.g"),
@@ -72,7 +76,10 @@ AROUND_MUTANTS: dict[str, Edits] = {
         "projection_ignored": ("p.x = p.x * minimum(bound / size, 1.0)", "pass"),
         "projected_by_element": ("p.x * minimum(bound / size, 1.0)", "maximum(minimum(p.x, bound), -bound)"),
         "projected_by_segment": ("minimum(bound / size, 1.0)", "minimum(bound / norm(p.x), 1.0)"),
-        "always_onto_the_sphere": ("if size.value + size.error > bound:\n        for p in parts:\n            p.x = p.x * minimum(bound / size, 1.0)", "for p in parts:\n        p.x = p.x * (bound / size)"),
+        "always_onto_the_sphere": (
+            f"if size.value + size.error > bound:\n        {_EACH}\n            p.x = p.x * minimum(bound / size, 1.0)",
+            f"{_EACH}\n        p.x = p.x * (bound / size)",
+        ),
     },
     "stages_of": {
         "clipped_by_value_first": (
@@ -83,8 +90,17 @@ AROUND_MUTANTS: dict[str, Edits] = {
             '"clip_norm": clip_norm,\n        "clip_value": each(clip_value),\n        "coupled": each(coupled),',
             '"coupled": each(coupled),\n        "clip_norm": clip_norm,\n        "clip_value": each(clip_value),',
         ),
-        "decoupled_after_the_rule": (_TABLE, '"rule": of_rule(RULES[name]),\n"decoupled": each(decoupled), "l1": each(l1),\n'),
-        "prox_before_the_rule": (_TABLE, '"decoupled": each(decoupled), "l1": each(l1), "rule": of_rule(RULES[name]),\n'),
-        "projection_before_the_prox": ('"l1": each(l1),\n        "max_norm": max_norm,', '"max_norm": max_norm, "l1": each(l1),'),
+        "decoupled_after_the_rule": (
+            _TABLE,
+            '"rule": of_rule(RULES[name]),\n"decoupled": each(decoupled), "l1": each(l1),\n',
+        ),
+        "prox_before_the_rule": (
+            _TABLE,
+            '"decoupled": each(decoupled), "l1": each(l1), "rule": of_rule(RULES[name]),\n',
+        ),
+        "projection_before_the_prox": (
+            '"l1": each(l1),\n        "max_norm": max_norm,',
+            '"max_norm": max_norm, "l1": each(l1),',
+        ),
     },
 }

@@ -1,4 +1,4 @@
-"""Mistakes in the rules: function -> (the optimizers that it serves, mutant -> (what stands there, what is written))."""
+"""Mistakes in the rules: function -> (optimizers that it serves, mutant -> (what stands there, what is written))."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ RULE_MUTANTS: dict[str, tuple[tuple[str, ...], Edits]] = {
             "dampening_ignored": ('(1 - h["dampening"]) * g', "g"),
             "dampening_on_first_step": ("v = g if t == 1 else", "v ="),
             "nesterov_ignored": ('g + h["momentum"] * v if h["nesterov"] else v', "v"),
-            "nesterov_without_gradient": ('g + h["momentum"] * v if h["nesterov"]', 'h["momentum"] * v if h["nesterov"]'),
+            "nesterov_without_gradient": (
+                'g + h["momentum"] * v if h["nesterov"]',
+                'h["momentum"] * v if h["nesterov"]',
+            ),
             "lr_inside_velocity": ('+ (1 - h["dampening"]) * g', '+ h["lr"] * (1 - h["dampening"]) * g'),
         },
     ),
@@ -87,10 +90,16 @@ RULE_MUTANTS: dict[str, tuple[tuple[str, ...], Edits]] = {
             "bias_correction_always": ('if h["bias_correction"]', "if True"),
             "only_mean_corrected": ('v / one_minus_power(v, h["betas"][1], t)', "v"),
             "only_square_corrected": ('m / one_minus_power(m, h["betas"][0], t)', "m"),
-            "betas_swapped_in_correction": ('one_minus_power(m, h["betas"][0], t)', 'one_minus_power(m, h["betas"][1], t)'),
-            "correction_counts_from_0": ('one_minus_power(v, h["betas"][1], t)', 'one_minus_power(v, h["betas"][1], t + 1)'),
+            "betas_swapped_in_correction": (
+                'one_minus_power(m, h["betas"][0], t)',
+                'one_minus_power(m, h["betas"][1], t)',
+            ),
+            "correction_counts_from_0": (
+                'one_minus_power(v, h["betas"][1], t)',
+                'one_minus_power(v, h["betas"][1], t + 1)',
+            ),
             "eps_inside_root": ('(sqrt(v) + h["eps"])', 'sqrt(v + h["eps"])'),
-            "eps_ignored": ('(sqrt(v) + h["eps"])', 'sqrt(v + 1e-30)'),
+            "eps_ignored": ('(sqrt(v) + h["eps"])', "sqrt(v + 1e-30)"),
             "root_missing": ("sqrt(v)", "v"),
             "amsgrad_without_memory": ('maximum(s["max_exp_avg_sq"], v)', "v"),
             "amsgrad_ignored": (
@@ -106,7 +115,10 @@ RULE_MUTANTS: dict[str, tuple[tuple[str, ...], Edits]] = {
             "square_corrected_too": ("(m / u)", '(m / u * one_minus_power(m, h["betas"][1], t))'),
             "betas_swapped": ('h["betas"][1] * s["exp_inf"]', 'h["betas"][0] * s["exp_inf"]'),
             "eps_outside_maximum": ('absolute(g) + h["eps"])', 'absolute(g)) + h["eps"]'),
-            "sum_for_maximum": ('maximum(h["betas"][1] * s["exp_inf"], absolute', '(h["betas"][1] * s["exp_inf"] + absolute'),
+            "sum_for_maximum": (
+                'maximum(h["betas"][1] * s["exp_inf"], absolute',
+                '(h["betas"][1] * s["exp_inf"] + absolute',
+            ),
             "average_for_gradient": ("absolute(g)", "absolute(m)"),
         },
     ),

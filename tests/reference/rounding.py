@@ -50,7 +50,8 @@ class Rounded:
     def __mul__(self, other: Any) -> Rounded:
         other = self.number(other)
         return self.of(
-            self.value * other.value, np.abs(self.value) * other.error + (np.abs(other.value) + other.error) * self.error
+            self.value * other.value,
+            np.abs(self.value) * other.error + (np.abs(other.value) + other.error) * self.error,
         )
 
     def __truediv__(self, other: Any) -> Rounded:
