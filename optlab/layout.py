@@ -51,17 +51,19 @@ def checked(layout: Sequence[Segment], dim: int) -> Layout:
     """The layout, if its segments follow each other and make up dim elements.
 
     Raises:
-        TypeError: an entry is no Segment.
-        ValueError: segments overlap or leave a gap, a name appears twice, or the sizes do not add up to dim.
+        TypeError: it is no sequence, or an entry is no Segment.
+        ValueError: segments overlap, are empty or leave a gap, a name appears twice, or sizes do not add up to dim.
     """
     end = 0
+    if not isinstance(layout, Sequence):
+        raise TypeError(f"layout: got {layout!r}, expected a sequence of segments")
     for segment in layout:
         if not isinstance(segment, Segment):
             raise TypeError(f"layout: got {type(segment).__name__}, expected segments")
         if segment.offset != end:
             raise ValueError(f"layout: segment {segment.name!r} begins at {segment.offset}, expected {end}")
         end += integer("layout", segment.size, 1, 2**40)
-    if end != dim:
+    if end != dim or not layout:
         raise ValueError(f"layout: got segments of {end} elements, expected {dim}")
     if len({segment.name for segment in layout}) != len(layout):
         raise ValueError("layout: got a name twice, expected names that tell segments apart")

@@ -179,4 +179,3 @@ def our_step(case: Case, xs: Sequence[Array], gs: Sequence[Array]) -> Stepper:
     x, g = (points, list(gs)) if case.arrays > 1 else (points[0], gs[0])
     state = optimizer.init(x)
     return Stepper(lambda: optimizer.step(x, g, state), lambda: np.concatenate(points))
-

@@ -32,6 +32,12 @@ class WithBetas(Optimizer):
             raise TypeError(f"betas: got {self.betas!r}, expected a pair (beta1, beta2)")
         return self.betas
 
+    def replaced(self, values: Mapping[str, Any]) -> Optimizer:
+        """See :meth:`Optimizer.replaced`."""
+        others = dict(values)
+        betas = (others.pop("beta1", self.beta1), others.pop("beta2", self.beta2))
+        return super().replaced({**others, "betas": betas})
+
     def store(self, checked: Mapping[str, Any]) -> None:
         """See :meth:`Optimizer.store`."""
         others = dict(checked)

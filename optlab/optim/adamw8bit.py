@@ -88,7 +88,7 @@ class AdamW8bit(AdamW):
         self._convert(arrays, state, back=True)
 
     def _convert(self, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, NDArray[Any]], back: bool) -> None:
-        sizes = [segment.size for segment in read(str(state["format"]), self.kind()).layout]
+        sizes = [segment.size for segment in read(np.asarray(state["format"]), self.kind()).layout]
         begins, blocks = np.cumsum([0, *sizes]), np.cumsum([0, *(-(-size // BLOCK) for size in sizes)])
         for run in range(len(state["exp_avg"])):
             for k in range(len(sizes)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -123,6 +123,10 @@ class Optimizer:
         for name, value in checked.items():
             self._set(name, value)
 
+    def replaced(self, values: Mapping[str, Any]) -> Optimizer:
+        """The optimizer with other numbers, by the names that the rule has for them, and without groups."""
+        return replace(self, groups=(), **values)
+
     def checked(self, name: str, given: Any) -> Any:
         """A numeric hyperparameter inside its range, as a float or one per run."""
         low, high, open_high = self.RANGES.get(name, POSITIVE)
@@ -160,7 +164,7 @@ class Optimizer:
 
     def plan_of(self, text: NDArray[Any]) -> dict[str, Any]:
         """The same, for states of this format; the compiled step asks when it meets a new one."""
-        return plan(self, state_format.read(str(text), self.kind()))
+        return plan(self, state_format.read(text, self.kind()))
 
     def init(self, x: Point, layout: Sequence[Segment] | None = None, runs_axis: bool = False) -> State:
         """A fresh state for points of the shape and dtype of x.
@@ -178,17 +182,25 @@ class Optimizer:
             TypeError: x is not of float32 or float64 arrays.
             ValueError: x is empty or strided, the layout does not fit it, or a pattern of ``groups`` matches nothing.
         """
-        runs_axis = runs_axis or any(isinstance(value, tuple) for value in self.values().values())
+        runs_axis = runs_axis or self._per_run()
         if isinstance(x, list | tuple):
             segments, like = _layout_of_list(x, layout, runs_axis), np.concatenate([array.ravel() for array in x])
         else:
             segments, like = _layout_of_array(x, layout, runs_axis), cast("NDArray[Any]", x)
         described = state_format.Format(self.kind(), runs_axis, isinstance(x, list | tuple), segments)
-        plan(self, described)  # raises what does not fit
+        rows = plan(self, described)["parameters"].shape[1]  # raises what does not fit
+        if rows not in (1, like.shape[0] if like.ndim == 2 else 1):
+            raise ValueError(f"x: got shape {like.shape}, expected {rows} runs, the length of a hyperparameter")
         state = self.empty_state(like, described)
         state["step"] = np.zeros((), np.int64)
         state["format"] = np.array(described.text())
         return state
+
+    def _per_run(self) -> bool:
+        """Whether a hyperparameter, of a group too, is one number per run."""
+        groups = cast("tuple[Group, ...]", self.groups)
+        numbers = [*self.values().values(), *(value for _, given in groups for _, value in given)]
+        return any(isinstance(value, tuple) for value in numbers)
 
     def step(self, x: Point, grad: Point, state: State, *, lr: PerRun | None = None) -> None:
         """Updates x and state in place with one fused pass over memory.
@@ -218,7 +230,7 @@ def rates(lr: PerRun | None) -> list[float] | None:
 
 def _layout_of_array(x: Any, layout: Sequence[Segment] | None, runs_axis: bool) -> Layout:
     cpu.check_array(x, "x")
-    if runs_axis and x.ndim > 2:
+    if runs_axis and x.ndim not in (1, 2):
         raise ValueError(f"x: got {x.ndim} dimensions, expected (dim,) or (runs, dim)")
     dim = x.shape[-1] if runs_axis else x.size
     return flat(dim) if layout is None else checked(layout, dim)

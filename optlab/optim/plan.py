@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -28,19 +27,26 @@ def groups_of(opt: Optimizer) -> tuple[Group, ...]:
         TypeError: it is not a dict of dicts.
         ValueError: a name is not one of the optimizer's numeric hyperparameters, or a number is out of range.
     """
-    if isinstance(opt.groups, tuple):  # canonical already, or none
-        return opt.groups
-    if not isinstance(opt.groups, Mapping) or not all(isinstance(each, Mapping) for each in opt.groups.values()):
-        raise TypeError(f"groups: got {opt.groups!r}, expected a dict from patterns to dicts of hyperparameters")
-    names, groups = opt.values(), []
-    for pattern, given in opt.groups.items():
-        for name in given:
-            if name not in names:
-                raise ValueError(f"groups: got {name!r} for {pattern!r}, expected one of {', '.join(sorted(names))}")
-        if "lr" in given and np.min(opt.values()["lr"]) == 0:
-            raise ValueError(f"groups: got lr for {pattern!r}, expected an optimizer whose own lr is above 0")
-        groups.append((pattern, tuple((name, opt.checked(name, value)) for name, value in given.items())))
-    return tuple(groups)
+    try:
+        wanted = {pattern: dict(given) for pattern, given in dict(opt.groups).items()}  # also the canonical form
+        if not all(isinstance(pattern, str) for pattern in wanted):
+            raise TypeError
+    except (TypeError, ValueError):
+        raise TypeError(f"groups: got {opt.groups!r}, expected a dict from patterns to dicts of numbers") from None
+    return tuple((pattern, _checked_group(opt, pattern, given)) for pattern, given in wanted.items())
+
+
+def _checked_group(opt: Optimizer, pattern: str, given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    names = opt.values()
+    for name in given:
+        if name not in names:
+            raise ValueError(f"groups: got {name!r} for {pattern!r}, expected one of {', '.join(sorted(names))}")
+    if "lr" in given and np.min(names["lr"]) == 0:
+        raise ValueError(f"groups: got lr for {pattern!r}, expected an optimizer whose own lr is above 0")
+    group = {name: opt.checked(name, value) for name, value in given.items()}
+    if opt.replaced(group).rule() != opt.rule():  # one rule serves all segments
+        raise ValueError(f"groups: got momentum for {pattern!r}, expected an optimizer with momentum")
+    return tuple(group.items())
 
 
 def plan(opt: Optimizer, layout: Format) -> dict[str, Any]:

@@ -53,6 +53,9 @@ class Case:
 
 UP_TO_64 = tuple(size for size in SIZES if size <= 64)
 CASES: dict[str, Case] = {
+    "walled_quadratic": Case(
+        lambda n: ol.landscapes.WalledQuadratic(spectrum(n)), lambda n: twins.walled_quadratic(spectrum(n)), SIZES
+    ),
     "quadratic": Case(lambda n: ol.landscapes.Quadratic(spectrum(n)), lambda n: twins.quadratic(spectrum(n)), SIZES),
     "quadratic_rotated": Case(
         lambda n: ol.landscapes.Quadratic(spectrum(n), rotation=orthogonal(n)),

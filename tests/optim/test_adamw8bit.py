@@ -16,8 +16,8 @@ BLOCK = 256
 NAMES = ("exp_avg", "exp_avg_sq")
 # The numbers that codes stand for, from the docstring: three bits of mantissa, and 0 for the signed average alone.
 GRID = {
-    "exp_avg": np.array([0.0] + [(1 + j / 8) * 2.0**e for e in range(-16, 0) for j in range(8)][2:] + [1.0]),
-    "exp_avg_sq": np.array([(1 + j / 8) * 2.0**e for e in range(-32, 0) for j in range(8)][1:] + [1.0]),
+    "exp_avg": np.array([0.0, *[(1 + j / 8) * 2.0**e for e in range(-16, 0) for j in range(8)][2:], 1.0]),
+    "exp_avg_sq": np.array([*[(1 + j / 8) * 2.0**e for e in range(-32, 0) for j in range(8)][1:], 1.0]),
 }
 
 
@@ -41,10 +41,8 @@ def searched(values: np.ndarray, name: str, dither: np.ndarray) -> np.ndarray:
     inverse, grid = np.float32(1) / scale, GRID[name]
     y = np.minimum(np.abs(values * inverse), np.float32(1)).astype(np.float64)
     low = np.clip(np.searchsorted(grid, y, side="right") - 1, 0, len(grid) - 2)
-    if name == "exp_avg":  # below the least number but 0, whose distance no dither crosses
-        gap = np.where(low == 0, 2 * GRID[name][1], np.diff(grid)[low])
-    else:
-        gap = np.diff(grid)[low]
+    least = (low == 0) & (name == "exp_avg")  # between 0 and the least number, whose distance no dither crosses
+    gap = np.where(least, 2 * grid[1], np.diff(grid)[low])
     fraction = np.clip((y - grid[low]) / gap, 0, 1)
     up = np.floor(fraction * 2**20) / 2**20 + dither >= 1
     if name == "exp_avg":

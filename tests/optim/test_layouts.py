@@ -25,6 +25,23 @@ def init(x: Any, *segments: Segment) -> Any:
 
 WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "groups_list": (lambda: made("SGD", groups=["*"]), TypeError, r"^groups: got \['\*'\], expected a dict"),
+    "groups_of_tuples": (lambda: made("SGD", groups=("a",)), TypeError, r"^groups: got \('a',\), expected a dict"),
+    "group_of_a_number": (lambda: made("SGD", groups={3: {"lr": 0.1}}), TypeError, "^groups: got .*3.*, expected"),
+    "group_with_momentum_of_none": (
+        lambda: made("SGD", groups={"a": {"momentum": 0.9}}),
+        ValueError,
+        "^groups: got momentum for 'a', expected an optimizer with momentum",
+    ),
+    "group_with_momentum_of_no_rmsprop": (
+        lambda: made("RMSprop", groups={"a": {"momentum": 0.9}}),
+        ValueError,
+        "^groups: got momentum for 'a', expected an optimizer with momentum",
+    ),
+    "group_dampens_nesterov": (
+        lambda: made("SGD", momentum=0.9, nesterov=True, groups={"a": {"dampening": 0.5}}),
+        ValueError,
+        "^nesterov: got .*expected momentum > 0 and no dampening",
+    ),
     "groups_of_numbers": (lambda: made("SGD", groups={"a": 0.1}), TypeError, "^groups: got .*expected a dict from pat"),
     "group_name": (
         lambda: made("SGD", groups={"a": {"momentun": 0.1}}),
@@ -111,7 +128,7 @@ WRONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "runs_of_other_number": (
         lambda: ol.SGD(lr=[0.1] * 2).step(np.ones((3, 4)), np.ones((3, 4)), ol.SGD(lr=[0.1] * 2).init(np.ones((3, 4)))),
         ValueError,
-        "^x: got 3 runs, expected 2, the length of a hyperparameter",
+        r"^x: got shape \(3, 4\), expected 2 runs, the length of a hyperparameter",
     ),
 }
 

@@ -65,7 +65,7 @@ def test_segments_and_groups(name: str, runs: int, dtype: Any) -> None:
     x0[:, 10:13] = 0  # a segment without a norm
     for case in OWN[name]:
         for around in ({}, GENTLE, {**GENTLE, "groups": GROUPS}):
-            assert_equals_the_loop(f, make(name, OWN[name][case], around), x0, 0.0)
+            assert_equals_the_loop(f, make(name, OWN[name][case], around), x0, 0.0, schedule=lambda t: 1 / (1 + t))
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -86,7 +86,11 @@ def spread(low: float, high: float, runs: int) -> tuple[float, ...]:
 @pytest.mark.parametrize("runs", (3, 37))
 @pytest.mark.parametrize("name", OWN)
 def test_sweeps(name: str, runs: int, dtype: Any) -> None:
-    given: dict[str, Any] = {"lr": spread(0, 0.1, runs), "weight_decay": spread(0, 0.5, runs), "l1": spread(0, 1, runs)}
+    given: dict[str, Any] = {
+        "lr": spread(0.01, 0.1, runs),
+        "weight_decay": spread(0, 0.5, runs),
+        "l1": spread(0, 1, runs),
+    }
     optimizer = getattr(ol, name)
     for key, limits in {"momentum": (0.1, 0.9), "rho": (0, 0.9), "alpha": (0.1, 0.9), "momentum_decay": (0, 1)}.items():
         if key in optimizer.RANGES:
@@ -95,7 +99,7 @@ def test_sweeps(name: str, runs: int, dtype: Any) -> None:
         given["betas"] = (spread(0, 0.95, runs), spread(0.5, 0.999, runs))
     if name == "LARS":
         given["trust_coefficient"] = spread(0.01, 1, runs)
-    for groups in ({}, {"b": {"weight_decay": 0.25, "l1": 0.0}}):
+    for groups in ({}, {"b": {"lr": 0.02, "weight_decay": 0.25, "l1": 0.0}}):
         opt = optimizer(**given, clip_norm=1.5, clip_value=0.4, max_norm=3.0, groups=groups)
         f = landscape(SIZE, SEGMENTS if groups else None)
         assert_equals_the_loop(f, opt, start(runs, SIZE, dtype), 1e-4, schedule=lambda t: 1 / (1 + t))

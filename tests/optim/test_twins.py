@@ -23,7 +23,7 @@ def test_every_size(name: str, case: str, dtype: Any) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("name", "case"), CASES)
 def test_every_combination_around_the_rule(name: str, case: str, dtype: Any) -> None:
-    for number, around in enumerate(AROUND):
+    for number, around in enumerate(AROUND if case == "plain" else AROUND[::5]):  # 5 divides no number of choices
         size = SIZES[number % len(SIZES)]
         assert_steps(make(name, OWN[name][case], around), *data(size, dtype, 2))
 

@@ -33,6 +33,7 @@ OPTIONS: tuple[Given, ...] = (
     {"l1": 2.0, "max_norm": 0.7},
     EVERYTHING,
     {**EVERYTHING, "groups": GROUPS},
+    {**DECOUPLED, "groups": GROUPS},
 )
 
 

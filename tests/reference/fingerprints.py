@@ -28,6 +28,7 @@ def landscapes() -> dict[str, Any]:
         "cosine": made.Cosine(dim=9),
         "rastrigin": made.Rastrigin(dim=70),
         "long_valley": made.LongValley(dim=8),
+        "walled_quadratic": made.WalledQuadratic([1.0, -0.1, 0.5]),
         "rosenbrock": made.Rosenbrock(dim=15),
         "beale": made.Beale(),
         "sinusoid": made.Sinusoid.draw(5),

@@ -107,6 +107,16 @@ def rastrigin(amplitude: float) -> Formula:
     return separable(terms)
 
 
+def walled_quadratic(curvatures: Array) -> Formula:
+    """½ Σ h x² + Σ x¹⁰."""
+
+    def terms(x: Array, a: Arithmetic) -> tuple[Array, Array, Array]:
+        h = a.size(curvatures)
+        return h * x**2 / 2 + x**10, h * x + 10 * x**9, h + 90 * x**8
+
+    return separable(terms)
+
+
 def long_valley(k: float) -> Formula:
     """√(1 + x₁²) − 1 + (k/2) Σ_{i>1} xᵢ²."""
 

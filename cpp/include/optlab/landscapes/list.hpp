@@ -9,13 +9,15 @@
 #include "rosenbrock.hpp"
 #include "sinusoid.hpp"
 #include "strict_saddle.hpp"
+#include "walled_quadratic.hpp"
 
 #define OPTLAB_SEPARABLE_LANDSCAPES(X) \
   X(quadratic, Quadratic)              \
   X(strict_saddle, StrictSaddle)       \
   X(cosine, Cosine)                    \
   X(rastrigin, Rastrigin)              \
-  X(long_valley, LongValley)
+  X(long_valley, LongValley)           \
+  X(walled_quadratic, WalledQuadratic)
 
 #define OPTLAB_COUPLED_LANDSCAPES(X) \
   X(rosenbrock, Rosenbrock)          \

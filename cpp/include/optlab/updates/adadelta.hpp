@@ -18,8 +18,7 @@ struct Adadelta : ElementRule {
   template <class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[keep] * s[0] + c[fresh] * (g * g);
-    // One root of the quotient instead of the quotient of two roots: a root is as dear as a division.
-    const T move = sqrt<T>((s[1] + c[eps]) / (s[0] + c[eps])) * g;
+    const T move = sqrt<T>(s[1] + c[eps]) / sqrt<T>(s[0] + c[eps]) * g;
     s[1] = c[keep] * s[1] + c[fresh] * (move * move);
     x = x - c[rate] * move;
   }
