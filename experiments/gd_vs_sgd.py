@@ -44,7 +44,7 @@ HALVED = 0.4  # the epoch at which falling steps are half of the first
 
 def problem(p: Params, seed: int) -> tuple[LeastSquares, Array]:
     """The data, sorted by label, which is all the same to those who draw at random, and the signal."""
-    rows, signal = (normal(shape, derive_seed(seed, shape)) for shape in ((p.samples, p.dim), p.dim))
+    rows, signal = normal((p.samples, p.dim), derive_seed(seed, "rows")), normal(p.dim, derive_seed(seed, "signal"))
     signal /= np.linalg.norm(signal)
     labels = rows @ signal + normal(p.samples, derive_seed(seed, "noise"))
     order = np.argsort(labels)
@@ -103,7 +103,7 @@ def sgd(f: LeastSquares, x0: Array, lr: Array, epochs: Array, sampling: str, see
 
     In float32, which halves the traffic with memory and whose rounding is far below every floor.
     """
-    record, seed = steps(f.n_samples, epochs), derive_seed(seed, sampling, k0)
+    record, seed = steps(f.n_samples, epochs), derive_seed(seed, sampling, "falling" if k0 else "constant")
     schedule = ol.schedules.OneOverK(k0) if k0 else None
     start = np.tile(x0, (len(lr), 1)).astype(np.float32)
     options = {"batch_size": 1, "sampling": sampling, "seed": seed, "schedule": schedule, "record": record.tolist()}
@@ -187,9 +187,12 @@ def noise_claims(data: Data, p: Params, floors: Array) -> list[Claim]:
         (expected,) = arrival(data["way_law"][:, i], data["start"])
         said = f"SGD with step {lr:g} is at 1 % of its start after {expected:.2f} epochs: the mean."
         samples = arrival(data["replaced"][: len(WAY), i], data["start"])
-        found.append(within(f"arrives_{lr:g}", said, samples, expected, 0.06))
+        found.append(within(f"arrives_{lr:g}", said, samples, expected, 0.09))
         said = f"SGD with step {lr:g} stops at an excess of {flat[i]:.4f}: the mean from epoch {LATE} on."
         found.append(within(f"floor_{lr:g}", said, floors[i], flat[i], 0.06))
+    said = "SGD stops at the floor that is predicted: the mean ratio over all steps."
+    # Steps that are 5 % too long raise the ratio by 6 %.
+    found.append(within("floors", said, np.mean(floors / flat[:, None], axis=0), 1.0, 0.035))
     for i, lr in enumerate(p.lrs[1:]):
         said = f"Halving the step to {lr:g} divides the floor by {flat[i] / flat[i + 1]:.2f}: the mean ratio."
         found.append(within(f"halved_{lr:g}", said, floors[i] / floors[i + 1], flat[i] / flat[i + 1], 0.08))
@@ -259,12 +262,12 @@ def draw_epochs(ax: Axes, data: Data, p: Params) -> None:
 
 def draw_floors(ax: Axes, data: Data, p: Params) -> None:
     """The floors against the step size, for every way of drawing."""
-    for excess, marker, label in (
-        (data["replaced"][len(WAY) :].mean(axis=(0, 2)), "o", "with replacement"),
-        (data["shuffled"][ENDS >= LATE].mean(axis=(0, 2)), "s", "shuffled"),
-        (data["ordered"], "^", "sorted by label"),
+    for excess, marker, color, label in (
+        (data["replaced"][len(WAY) :].mean(axis=(0, 2)), "o", "#777777", "with replacement"),
+        (data["shuffled"][ENDS >= LATE].mean(axis=(0, 2)), "s", plotting.SKY, "shuffled"),
+        (data["ordered"], "^", plotting.BLACK, "sorted by label"),
     ):
-        ax.loglog(p.lrs, excess, marker, markersize=11, label=label)
+        ax.loglog(p.lrs, excess, marker, color=color, markersize=11, label=label)
     for law in (data["floor"], data["floor"] - data["cut"]):
         plotting.theory_line(ax, p.lrs, law, "_")
     ax.set_xticks(p.lrs, [f"1/{1 / lr:g}" for lr in p.lrs])

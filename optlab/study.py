@@ -63,12 +63,17 @@ class Study:
             raise ValueError(f"batch_size: got {batch_size}, but this landscape is not a finite sum in compiled code")
         if sampling not in ("replacement", "shuffle", "order"):
             raise ValueError(f"sampling: got {sampling!r}, expected 'replacement', 'shuffle' or 'order'")
+        if sampling != "replacement" and batch_size is None:
+            raise ValueError(f"sampling: got {sampling!r}, expected a batch_size with it")
+        size = 0 if batch_size is None else integer("batch_size", batch_size, 1, 2**31)
+        if sampling != "replacement" and size * self.end >= min(2**62, 2**48 * (self.f.n_samples or 1)):
+            raise ValueError(f"batch_size: got {size} for steps up to {self.end}, expected fewer than 2**48 epochs")
         self.setup |= {
             "sampling": sampling,
             "noise": math.sqrt(real("noise", noise, 0.0)),
             "gradient_noise": self._gradient_noise(gradient_noise),
             "perturbation": perturbation,
-            "batch_size": 0 if batch_size is None else integer("batch_size", batch_size, 1, 2**31),
+            "batch_size": size,
             "seed": integer("seed", seed, 0, 2**64 - 1),
         }
 

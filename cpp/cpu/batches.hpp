@@ -9,7 +9,7 @@ namespace optlab {
 /// replacement: drawn afresh; shuffle: every epoch in a new random order; order: every epoch as the data lie.
 enum class Sampling { replacement, shuffle, order };
 
-/// Batches of one run after the other; an epoch's order is drawn once and kept as long as it is asked for.
+/// The batches of one run. An epoch's order is drawn once and kept, four bytes a sample.
 class Batches {
  public:
   Batches(Sampling sampling, i64 size) : sampling_(sampling), index_(static_cast<std::size_t>(size)) {}
@@ -23,29 +23,27 @@ class Batches {
       return index_.data();
     }
     for (i64 k = 0; k < size; ++k) {
-      const i64 place = t * size + k;
-      index_[static_cast<std::size_t>(k)] = sampling_ == Sampling::order
-                                                ? place % samples
-                                                : order_of(place / samples, run, samples, seed)[place % samples];
+      const i64 place = t * size + k, row = place % samples;
+      index_[static_cast<std::size_t>(k)] =
+          sampling_ == Sampling::order ? row : order_of(place / samples, run, samples, seed)[row];
     }
     return index_.data();
   }
 
  private:
-  const i64* order_of(i64 epoch, u32 run, i64 samples, u64 seed) {
-    if (epoch != epoch_ || run != run_ || order_.empty()) {
+  const u32* order_of(i64 epoch, u32 run, i64 samples, u64 seed) {
+    if (epoch != epoch_) {
       order_.resize(static_cast<std::size_t>(samples));
       draw_permutation(order_.data(), samples, run, {seed, kBatch, static_cast<u64>(epoch)});
       epoch_ = epoch;
-      run_ = run;
     }
     return order_.data();
   }
 
   Sampling sampling_;
-  std::vector<i64> index_, order_;
+  std::vector<i64> index_;
+  std::vector<u32> order_;
   i64 epoch_ = -1;
-  u32 run_ = 0;
 };
 
 }  // namespace optlab

@@ -99,9 +99,10 @@ inline void draw_indices(i64* out, i64 count, u32 high, u32 run, DrawAddress at)
 
 /// A random order of 0 .. count - 1 by Fisher and Yates, from the last place down. The bias of each choice is below
 /// count / 2^32.
-inline void draw_permutation(i64* out, i64 count, u32 run, DrawAddress at) {
+template <class Index>
+void draw_permutation(Index* out, i64 count, u32 run, DrawAddress at) {
   u32 words[4];
-  for (i64 i = 0; i < count; ++i) out[i] = i;
+  for (i64 i = 0; i < count; ++i) out[i] = static_cast<Index>(i);
   for (i64 i = count - 1, drawn = 0; i > 0; --i, ++drawn) {
     if (drawn % 4 == 0) RandomWords<float>::draw(words, static_cast<u32>(drawn / 4), run, at.step, at.stream, at.seed);
     std::swap(out[i], out[below(words[drawn % 4], static_cast<u32>(i + 1))]);

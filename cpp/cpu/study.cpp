@@ -34,6 +34,8 @@ Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
     rule.low.resize(padded, box ? -inf : R(0));
     rule.high.resize(padded, box ? inf : R(0));
   }
+  if (setup_.batch_size > 0)
+    batches_.assign(static_cast<std::size_t>(groups_), Batches(setup_.sampling, setup_.batch_size));
   for (std::size_t k = 0; k < arrays_.states.size(); ++k) states_.emplace_back(groups_ * packs_);
   for (i64 group = 0; group < groups_; ++group)
     for (int lane = 0; lane < lanes_of(group); ++lane) {
@@ -76,8 +78,7 @@ template <class R>
 Study<R>::Workspace::Workspace(const Study& study)
     : g(study.packs_),
       full(study.packs_),
-      constants(static_cast<i64>(study.optimizer_.segments().size()) * kMaxConstants),
-      batches(study.setup_.sampling, study.setup_.batch_size) {}
+      constants(static_cast<i64>(study.optimizer_.segments().size()) * kMaxConstants) {}
 
 template <class R>
 void Study<R>::advance(i64 steps, const double* factors, int threads) {

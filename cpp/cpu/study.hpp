@@ -82,7 +82,6 @@ class Study {
     explicit Workspace(const Study& study);
     Buffer<P> g, full, scratch, constants;
     std::vector<Span<R>> spans;
-    Batches batches;
     std::size_t cursor = 0;  // first record step not before now
     bool g_is_full = true, has_full = false, has_value = false, has_norm = false, perturbed = false;
     alignas(kRegister) R value[kLanes<R>], norm[kLanes<R>];
@@ -100,7 +99,7 @@ class Study {
 
   void begin_group(i64 group, i64 t, Workspace& w);
   void end_group(i64 group, i64 t, double factor, Workspace& w);
-  void gradient(i64 group, i64 t, Workspace& w) const;
+  void gradient(i64 group, i64 t, Workspace& w);
   void full_gradient(i64 group, Workspace& w) const;
   void measure_value(i64 group, Workspace& w) const;
   void measure_norm(i64 group, Workspace& w) const;
@@ -130,6 +129,7 @@ class Study {
   std::vector<unsigned char> active_;
   std::vector<R> stop_value_, stop_norm_;
   Outside outside_;
+  std::vector<Batches> batches_;  // of every group, which is one run where there are batches
   std::vector<R> shared_;  // constants of the next steps where all runs share them: (steps, segments, kMaxConstants)
   i64 shared_from_ = 0;
 };

@@ -16,15 +16,16 @@ void Study<R>::full_gradient(i64 group, Workspace& w) const {
 
 /// The gradient the rule will see, in w.g: the batch's where there is one.
 template <class R>
-void Study<R>::gradient(i64 group, i64 t, Workspace& w) const {
+void Study<R>::gradient(i64 group, i64 t, Workspace& w) {
   if (setup_.batch_size == 0) {
     full_gradient(group, w);
     std::swap(w.g, w.full);
     w.g_is_full = true;
     return;
   }
-  const i64* index =
-      w.batches.at(t, static_cast<u32>(setup_.first_run + group), setup_.landscape->samples(), setup_.seed);
+  Batches& batches = batches_[static_cast<std::size_t>(group)];
+  const auto run = static_cast<u32>(setup_.first_run + group);
+  const i64* index = batches.at(t, run, setup_.landscape->samples(), setup_.seed);
   setup_.landscape->grad(w.g.get(), point(group), layout_, {index, setup_.batch_size}, w.scratch);
   w.g_is_full = false;
 }
