@@ -114,41 +114,66 @@ void decode_block(const Block b) {
   });
 }
 
-void find_scales(const Block b) {
+/// The largest magnitudes of the two averages so far, as bits: NaN, whose bits are largest of all, wins.
+struct Largest {
   PackU first{}, second{};
+  OPTLAB_HD void see(PackF m, PackF v) {
+    first = larger(first, (PackU)m & 0x7fffffffu);
+    second = larger(second, (PackU)v);
+  }
+  void store(const Block& b) const {
+    *b.scales[0] = scale_of(first);
+    *b.scales[1] = scale_of(second);
+  }
+};
+
+void find_scales(const Block b) {
+  Largest largest;
   each_pack(b.n, [&](i64 i, auto count) {
-    first = larger(first, (PackU)load_part(b.values[0] + i, count) & 0x7fffffffu);
-    second = larger(second, (PackU)load_part(b.values[1] + i, count));
+    largest.see(load_part(b.values[0] + i, count), load_part(b.values[1] + i, count));
   });
-  *b.scales[0] = scale_of(first);
-  *b.scales[1] = scale_of(second);
+  largest.store(b);
 }
 
-/// Encodes with dithers from this hash seed on, or to the nearest code, which finds again the bytes of numbers that
-/// bytes stand for.
+/// Encodes pack after pack of a block, with dithers from this hash seed on, or to the nearest code, which finds again
+/// the bytes of numbers that bytes stand for.
 template <bool nearest>
-void encode_block(const Block b, PackU seed = PackU{}) {
-  const float first = reciprocal(*b.scales[0]), second = reciprocal(*b.scales[1]);
-  each_pack(b.n, [&](i64 i, auto count) {
+struct Encoder {
+  Encoder(const Block& block, PackU seed_of_block)
+      : b(block), first(reciprocal(*b.scales[0])), second(reciprocal(*b.scales[1])), seed(seed_of_block) {}
+  template <class Count>
+  OPTLAB_HD void pack(i64 i, Count count) {
     const PackF y = load_part(b.values[0] + i, count) * first, z = load_part(b.values[1] + i, count) * second;
     const PackU hash = mixed<PackU>(seed);
     store_codes(b.codes[0] + i, First::encode(y, nearest ? First::nearest() : First::dither(hash)), count);
     store_codes(b.codes[1] + i, Second::encode(z, nearest ? Second::nearest() : Second::dither(hash)), count);
     seed = seed + static_cast<u32>(kLane) * kElementStep;
-  });
+  }
+  const Block b;
+  const float first, second;
+  PackU seed;
+};
+
+template <bool nearest>
+void encode_block(const Block b, PackU seed = PackU{}) {
+  Encoder<nearest> encoder(b, seed);
+  each_pack(b.n, [&](i64 i, auto count) { encoder.pack(i, count); });
 }
 
 PackU seed_from(i64 element, StepAddress at) {
   return hash_seed<PackU>(lane_numbers<float>() + static_cast<u32>(element), PackU{} + at.run, at.step);
 }
 
-/// Adam on one block: the averages come from bytes and go to b.values, so that decoding hides behind the division.
-template <u32 flags>
-void update_block(float* x, const float* g, const Block b, const PackF* constants) {
+/// Adam on one block: the averages come from bytes, and go to b.values. A whole block before it is encoded in the same
+/// loop, since the one waits for the divider and the other does not use it.
+template <u32 flags, bool encoding>
+void update_block(float* x, const float* g, const Block b, const PackF* constants, const Block before, PackU seed) {
   constexpr int count_of_constants = Around::constants + Adam<false>::constants;
   PackF c[count_of_constants];
   for (int k = 0; k < count_of_constants; ++k) c[k] = constants[k];
   const float first = *b.scales[0], second = *b.scales[1];
+  Encoder<false> encoder(encoding ? before : b, seed);
+  Largest largest;
   each_pack(b.n, [&](i64 i, auto count) {
     PackF s[2] = {First::decode(load_codes(b.codes[0] + i, count)) * first,
                   Second::decode(load_codes(b.codes[1] + i, count)) * second};
@@ -156,20 +181,24 @@ void update_block(float* x, const float* g, const Block b, const PackF* constant
     update_element<Adam<false>, PackF>(pack, load_part(g + i, count), s, c, flags);
     store_part(x + i, pack, count);
     for (int k = 0; k < 2; ++k) store_part(b.values[k] + i, s[k], count);
+    largest.see(s[0], s[1]);
+    if constexpr (encoding) encoder.pack(i, count);
   });
+  largest.store(b);
 }
 
-using UpdateBlock = void (*)(float*, const float*, Block, const PackF*);
+using UpdateBlock = void (*)(float*, const float*, Block, const PackF*, Block, PackU);
+template <bool encoding>
 UpdateBlock update_block_for(u32 flags) {
   switch (flags & (kWeightDecay | kGuard)) {
     case 0:
-      return &update_block<0>;
+      return &update_block<0, encoding>;
     case kWeightDecay:
-      return &update_block<kWeightDecay>;
+      return &update_block<kWeightDecay, encoding>;
     case kGuard:
-      return &update_block<kGuard>;
+      return &update_block<kGuard, encoding>;
     default:
-      return &update_block<kWeightDecay | kGuard>;
+      return &update_block<kWeightDecay | kGuard, encoding>;
   }
 }
 
@@ -182,28 +211,29 @@ void each_block(i64 n, Visit visit) {
 
 void update_quantized(float* x, const float* g, const QuantizedStates& states, i64 first, i64 from, i64 to,
                       const PackF* constants, u32 flags, StepAddress at) {
-  constexpr i64 piece = 4 * kBlock;  // several blocks, so that finding one's scale need not wait for another's
-  alignas(64) float values[2][piece];
-  const UpdateBlock update = update_block_for(flags);
-  for (i64 begin = from; begin < to; begin += piece) {
-    const i64 n = std::min(piece, to - begin);
-    const auto block = [&](i64 b, i64 count) {
-      const i64 element = begin + b, number = element / kBlock;
-      return Block{{states.codes[0] + element, states.codes[1] + element},
-                   {states.scales[0] + number, states.scales[1] + number},
-                   {values[0] + b, values[1] + b},
-                   count};
-    };
-    each_block(n, [&](i64 b, i64 count) {
-      for (i64 i = 0; i < count; i += 16) {  // the next piece is asked for while this one is worked on
-        __builtin_prefetch(x + begin + b + piece + i, 1);
-        __builtin_prefetch(g + begin + b + piece + i, 0);
-      }
-      update(x + begin + b, g + begin + b, block(b, count), constants);
-    });
-    each_block(n, [&](i64 b, i64 count) { find_scales(block(b, count)); });
-    each_block(n, [&](i64 b, i64 count) { encode_block<false>(block(b, count), seed_from(first + begin + b, at)); });
+  constexpr i64 ahead = 4 * kBlock;
+  alignas(64) float values[2][2][kBlock];  // of this block and of the one before
+  const UpdateBlock update = update_block_for<false>(flags), update_and_encode = update_block_for<true>(flags);
+  const auto block = [&](i64 begin) {
+    const i64 number = begin / kBlock;
+    return Block{{states.codes[0] + begin, states.codes[1] + begin},
+                 {states.scales[0] + number, states.scales[1] + number},
+                 {values[number % 2][0], values[number % 2][1]},
+                 std::min(kBlock, to - begin)};
+  };
+  i64 begin = from;
+  for (; begin < to; begin += kBlock) {
+    const Block b = block(begin), before = begin > from ? block(begin - kBlock) : b;
+    for (i64 i = 0; i < b.n; i += 16) {
+      __builtin_prefetch(x + begin + ahead + i, 1);
+      __builtin_prefetch(g + begin + ahead + i, 0);
+    }
+    const PackU seed = seed_from(first + begin - kBlock, at);
+    const bool together = begin > from && b.n == kBlock;
+    (together ? update_and_encode : update)(x + begin, g + begin, b, constants, before, seed);
+    if (begin > from && !together) encode_block<false>(before, seed);
   }
+  if (begin > from) encode_block<false>(block(begin - kBlock), seed_from(first + begin - kBlock, at));
 }
 
 void round_elements(float* const* states, i64 first, i64 n, StepAddress at) {

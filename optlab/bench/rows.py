@@ -11,8 +11,18 @@ from typing import Any
 
 Run = Callable[[], Any]
 
-SETTLE = 0.03
-"""Seconds between two runs: idle threads of OpenMP spin for some 10 ms, which would slow whoever comes next."""
+SETTLE = 1.0
+"""How many seconds to wait at most for idle threads of OpenMP to stop spinning, which slows whoever comes next."""
+
+
+def settle() -> None:
+    """Waits until no thread of this process is at work."""
+    until = time.perf_counter() + SETTLE
+    while time.perf_counter() < until:
+        busy = time.process_time()
+        time.sleep(0.01)
+        if time.process_time() - busy < 0.001:
+            return
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ def interleave(runs: Mapping[str, Run], repeats: int) -> dict[str, float]:
         function()
     for _ in range(repeats):
         for name, function in runs.items():
-            time.sleep(SETTLE)
+            settle()
             began = time.perf_counter()
             function()
             times[name].append(time.perf_counter() - began)
