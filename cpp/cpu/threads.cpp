@@ -1,6 +1,9 @@
 #include "threads.hpp"
 
 #include <pthread.h>
+#if defined(__linux__)
+#include <sched.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -43,6 +46,7 @@ class Pool {
       parts_ = parts;
       pending_ = parts - 1;
       error_ = nullptr;
+      make_room();
       ++round_;
     }
     wake_.notify_all();
@@ -56,7 +60,20 @@ class Pool {
  private:
   void start(int index) {
     workers_.emplace_back([this, index, seen = round_.load()]() mutable { serve(index, seen); });
-    workers_.back().detach();
+    caller_processor_ = -1;
+  }
+
+  /// Keeps the workers off the caller's processor, where some schedulers put a thread that is woken, and leave it for
+  /// seconds while another processor is idle.
+  void make_room() {
+#if defined(__linux__)
+    const int here = sched_getcpu();
+    cpu_set_t allowed;
+    if (here == caller_processor_ || here < 0 || sched_getaffinity(0, sizeof allowed, &allowed)) return;
+    caller_processor_ = here;
+    if (CPU_COUNT(&allowed) > 1) CPU_CLR(here, &allowed);
+    for (std::thread& worker : workers_) pthread_setaffinity_np(worker.native_handle(), sizeof allowed, &allowed);
+#endif
   }
 
   void serve(int index, long long seen) {
@@ -90,7 +107,7 @@ class Pool {
   std::condition_variable wake_, done_;
   std::vector<std::thread> workers_;
   const std::function<void(int)>* part_ = nullptr;
-  int parts_ = 0;
+  int parts_ = 0, caller_processor_ = -1;
   std::atomic<int> pending_{0};
   std::atomic<long long> round_{0};
   std::exception_ptr error_;
