@@ -55,7 +55,10 @@ void make_spans(std::vector<Span<R>>& spans, const Plan& plan, const StepArrays<
         span.quantized.codes[s] = arrays.quantized.codes[s] + offset;
         span.quantized.scales[s] = arrays.quantized.scales[s] + block;
       }
-    plan.optimizer<R>().constants(span.constants, k, run, 1, count, rate);
+    if (plan.as_before[k])
+      std::copy_n(spans[k - 1].constants, plan.optimizer<R>().rule().constants, span.constants);
+    else
+      plan.optimizer<R>().constants(span.constants, k, run, 1, count, rate);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/optimizer.hpp"
@@ -39,7 +40,14 @@ struct Plan {
         list(py::cast<bool>(given["list"])),
         noise(py::cast<double>(given["noise"])),
         seed(py::cast<u64>(given["seed"])) {
-    for (const Segment& segment : setup.segments) {
+    const std::size_t row = setup.parameters.size() / setup.segments.size();
+    for (std::size_t k = 0; k < setup.segments.size(); ++k) {
+      const Segment& segment = setup.segments[k];
+      const auto here = setup.parameters.begin() + static_cast<std::ptrdiff_t>(k * row);
+      as_before.push_back(
+          k > 0 && std::equal(here, here + static_cast<std::ptrdiff_t>(row), here - static_cast<std::ptrdiff_t>(row)));
+      x_names.push_back("x[" + std::to_string(k) + "]");
+      grad_names.push_back("grad[" + std::to_string(k) + "]");
       first_block.push_back(blocks);
       blocks += (segment.end - segment.begin + kQuantizedBlock - 1) / kQuantizedBlock;
     }
@@ -63,7 +71,9 @@ struct Plan {
   bool runs_axis, list;
   double noise;
   u64 seed;
-  std::vector<i64> first_block;  ///< of each segment, where states are bytes
+  std::vector<i64> first_block;                  ///< of each segment, where states are bytes
+  std::vector<bool> as_before;                   ///< whether a segment has the hyperparameters of the one before it
+  std::vector<std::string> x_names, grad_names;  ///< of the arrays of a list, made once
   i64 blocks = 0;
 };
 

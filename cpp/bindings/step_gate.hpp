@@ -25,7 +25,8 @@ inline bool is_list(const py::handle& given) {
 class Extents {
  public:
   Extents() { extents_.reserve(8); }
-  void add(const py::array& array, const std::string& name) {
+  /// The name is not copied.
+  void add(const py::array& array, const char* name) {
     const auto* begin = static_cast<const char*>(array.data());
     extents_.push_back({begin, begin + array.nbytes(), extents_.size(), name});
   }
@@ -39,11 +40,11 @@ class Extents {
   struct Extent {
     const char *begin, *end;
     std::size_t order;
-    std::string name;
+    const char* name;
   };
   [[noreturn]] static void refuse(const Extent& a, const Extent& b) {
     const bool in_order = a.order < b.order;
-    throw py::value_error((in_order ? a : b).name + " and " + (in_order ? b : a).name +
+    throw py::value_error(std::string((in_order ? a : b).name) + " and " + (in_order ? b : a).name +
                           ": got overlapping memory, expected separate arrays");
   }
   std::vector<Extent> extents_;
@@ -135,15 +136,15 @@ StepArrays<R> gate_list(const Plan& plan, const StateKeys& wanted, const py::han
                             std::to_string(count) + ", as init() was given");
   Extents extents;
   for (std::size_t k = 0; k < count; ++k) {
-    const std::string x_name = "x[" + std::to_string(k) + "]", g_name = "grad[" + std::to_string(k) + "]";
+    const char *x_name = plan.x_names[k].c_str(), *g_name = plan.grad_names[k].c_str();
     const py::object one = points[k], its = slopes[k];
-    const py::array& point = gate<R>(one, x_name.c_str(), Access::write);
-    const py::array& slope = gate<R>(its, g_name.c_str(), Access::read);
+    const py::array& point = gate<R>(one, x_name, Access::write);
+    const py::array& slope = gate<R>(its, g_name, Access::read);
     const i64 size = plan.setup.segments[k].end - plan.setup.segments[k].begin;
     if (point.size() != size)
-      throw py::value_error(x_name + ": got " + std::to_string(point.size()) + " elements, expected " +
+      throw py::value_error(std::string(x_name) + ": got " + std::to_string(point.size()) + " elements, expected " +
                             std::to_string(size) + ", as init() was given");
-    check_same_shape(slope, g_name.c_str(), point);
+    check_same_shape(slope, g_name, point);
     extents.add(point, x_name);
     extents.add(slope, g_name);
     out.pieces.push_back({pointer<R>(point), pointer<R>(slope)});
