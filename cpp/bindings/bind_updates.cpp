@@ -101,7 +101,8 @@ class Updater {
   void step_rows(const py::handle& optimizer, const py::handle& x, const py::handle& rows, const py::handle& grad,
                  const py::handle& state, const py::handle& lr) {
     const Plan& plan = plan_of(optimizer, state);
-    if (plan.list || plan.runs_axis) throw py::value_error("rows: expected a state of one array without a runs axis");
+    if (plan.list || plan.runs_axis || plan.setup.segments.size() != 1)
+      throw py::value_error("rows: expected a state of one array, without a layout and without a runs axis");
     if (float_kind(x, "x") == 'f')
       run_rows<float>(plan, x, rows, grad, state, rates_of(lr));
     else
@@ -155,6 +156,7 @@ class Updater {
   void run_rows(const Plan& plan, const py::handle& x, const py::handle& rows, const py::handle& grad,
                 const py::handle& state, const Rates& rates) const {
     const py::array& point = gate<R>(x, "x", Access::write);
+    if (point.ndim() == 0) throw py::value_error("x: got an array of shape (), expected one that has rows");
     const py::array& named = gate<std::int64_t>(rows, "rows", Access::read);
     check_shape(named, "rows", {-1});
     const py::array& slope = gate<R>(grad, "grad", Access::read);

@@ -54,13 +54,14 @@ class Extents {
 struct StateKeys {
   explicit StateKeys(const std::string& rule) : names(find_rule<double>(rule).states) {
     for (const std::string& name : names) {
+      scale_names.push_back(name + "_scale");
       keys.push_back(py::str(name));
-      scales.push_back(py::str(name + "_scale"));
+      scale_keys.push_back(py::str(scale_names.back()));
     }
   }
   std::size_t size() const { return names.size(); }
-  std::vector<std::string> names;
-  std::vector<py::object> keys, scales;
+  std::vector<std::string> names, scale_names;
+  std::vector<py::object> keys, scale_keys;
 };
 
 /// Pointers to what one step works on.
@@ -75,7 +76,7 @@ struct StepArrays {
   QuantizedStates quantized;
   i64 runs = 1;
 
-  /// `reference` has the shape that state arrays must have; `extents` the memory that they must not touch.
+  /// `shape` is that which state arrays must have; `extents` holds the memory that they must not touch.
   void gate_states(const Plan& plan, const StateKeys& wanted, const py::handle& state,
                    const std::vector<py::ssize_t>& shape, Extents& extents) {
     for (std::size_t k = 0; k < wanted.size(); ++k) {
@@ -86,10 +87,14 @@ struct StepArrays {
         check_shape(codes, name, shape);
         extents.add(codes, name);
         quantized.codes[k] = pointer<unsigned char>(codes);
-        const std::string scale = wanted.names[k] + "_scale";
+        const char* scale_name = wanted.scale_names[k].c_str();
+        const py::handle its_scales = entry(state, wanted.scale_keys[k], scale_name);
+        const py::array& scales = gate<float>(its_scales, scale_name, Access::write);
         std::vector<py::ssize_t> blocks{plan.blocks};
         if (plan.runs_axis && shape.size() > 1) blocks.insert(blocks.begin(), shape[0]);
-        quantized.scales[k] = gated<float>(entry(state, wanted.scales[k], scale), scale.c_str(), blocks, Access::write);
+        check_shape(scales, scale_name, blocks);
+        extents.add(scales, scale_name);
+        quantized.scales[k] = pointer<float>(scales);
         continue;
       }
       const py::array& array = gate<R>(given, name, Access::write);

@@ -184,7 +184,8 @@ class Optimizer:
         """
         runs_axis = runs_axis or self._per_run()
         if isinstance(x, list | tuple):
-            segments, like = _layout_of_list(x, layout, runs_axis), np.concatenate([array.ravel() for array in x])
+            segments = _layout_of_list(x, layout, runs_axis)
+            like = np.empty(sum(array.size for array in x), x[0].dtype)
         else:
             segments, like = _layout_of_array(x, layout, runs_axis), cast("NDArray[Any]", x)
         described = state_format.Format(self.kind(), runs_axis, isinstance(x, list | tuple), segments)

@@ -192,6 +192,11 @@ def test_wrong_input_is_refused() -> None:
     x = np.ones(300, np.float32)
     with pytest.raises(ValueError, match="got the state of 'adam', expected that of 'adam_8bit'"):
         ol.AdamW8bit().step(x, x.copy(), ol.AdamW().init(x))
+    memory = np.ones(302, np.float32)
+    state = ol.AdamW8bit().init(x) | {"exp_avg_scale": memory[299:301]}
+    with pytest.raises(ValueError, match="x and exp_avg_scale: got overlapping memory"):
+        ol.AdamW8bit().step(memory[:300], x, state)
+    assert (memory == 1).all()
     state = ol.AdamW8bit().init(x)
     state["exp_avg_scale"] = np.zeros(1, np.float32)
     with pytest.raises(ValueError, match=r"exp_avg_scale: got shape \(1,\), expected \(2,\)"):

@@ -110,6 +110,17 @@ def test_wrong_rows_are_refused_before_anything_moves(case: str) -> None:
     assert int(state["step"]) == 0
 
 
+def test_rows_want_one_array_that_has_rows() -> None:
+    opt, point = ol.SparseAdam(lr=0.1), np.ones(())
+    with pytest.raises(ValueError, match=r"x: got an array of shape \(\), expected one that has rows"):
+        opt.step(point, np.ones(1), opt.init(point), rows=np.array([0]))
+    x = np.ones((4, 2))
+    state = opt.init(x, [ol.Segment("a", 0, (2, 2)), ol.Segment("b", 4, (2, 2))])
+    with pytest.raises(ValueError, match="rows: expected a state of one array, without a layout"):
+        opt.step(x, np.ones((1, 2)), state, rows=np.array([0]))
+    assert (x == 1).all() and int(state["step"]) == 0
+
+
 @pytest.mark.parametrize("field", ({"max_norm": 1.0}, {"noise": 1e-3}))
 def test_what_touches_every_row_is_refused(field: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="since it touches every row"):
