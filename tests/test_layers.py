@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("descend", "minimize", "data"),
     ("study",),
     ("nn", "optim", "landscapes"),
+    ("ops",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
     ("threads", "checks", "errors"),
     ("kernels",),

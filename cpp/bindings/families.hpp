@@ -9,5 +9,8 @@ void bind_random(pybind11::module_& m);
 void bind_landscapes(pybind11::module_& m);
 void bind_updates(pybind11::module_& m);
 void bind_study(pybind11::module_& m);
+void bind_matmul(pybind11::module_& m);
+void bind_norms(pybind11::module_& m);
+void bind_dense(pybind11::module_& m);
 
 }  // namespace optlab

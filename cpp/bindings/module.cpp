@@ -14,4 +14,7 @@ OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
   optlab::bind_landscapes(m);
   optlab::bind_updates(m);
   optlab::bind_study(m);
+  optlab::bind_matmul(m);
+  optlab::bind_norms(m);
+  optlab::bind_dense(m);
 }
