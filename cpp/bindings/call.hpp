@@ -58,6 +58,25 @@ class Call {
     return pointer<R>(reinterpret_cast<const py::array&>(made_.back()));
   }
 
+  /// A matrix of this shape in any order, empty or not: its first element; `row` and `column` become its strides.
+  template <class R>
+  const R* matrix(const py::handle& given, const char* name, const Shape& shape, long long& row, long long& column) {
+    const py::array& array = check_elements(given, name, py::detail::npy_format_descriptor<R>::value, dtype_name<R>());
+    check_shape(array, name, shape);
+    const auto size = static_cast<py::ssize_t>(sizeof(R));
+    const py::ssize_t extent[] = {array.shape(0), array.shape(1)}, stride[] = {array.strides(0), array.strides(1)};
+    const auto* low = static_cast<const char*>(array.data());
+    const auto* high = low;
+    for (int axis = 0; axis < 2; ++axis) {
+      const py::ssize_t reach = (extent[axis] - 1) * stride[axis];
+      (reach < 0 ? low : high) += extent[axis] > 0 ? reach : 0;
+    }
+    row = stride[0] / size;
+    column = stride[1] / size;
+    if (array.size() > 0) extents_[count_++] = {low, high + size, name, false};
+    return pointer<R>(array);
+  }
+
   /// An input that was gated elsewhere.
   void note(const py::array& array, const char* name, bool written = false) {
     const auto* begin = static_cast<const char*>(array.data());

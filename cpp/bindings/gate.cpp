@@ -41,18 +41,24 @@ std::string shape_text(const std::vector<py::ssize_t>& shape) {
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
-const py::array& check_array(const py::handle& given, const char* name, int number, const char* dtype, Access access) {
+const py::array& check_elements(const py::handle& given, const char* name, int number, const char* dtype) {
   check_is_array(given, name, dtype);
   const auto& array = reinterpret_cast<const py::array&>(given);
   const auto* proxy = py::detail::array_proxy(given.ptr());
   const auto* descriptor = py::detail::array_descriptor_proxy(proxy->descr);
   if ((descriptor->type_num != number && !same_type(array, number)) || descriptor->byteorder == '>')
     refuse_type(std::string(name) + ": got dtype " + dtype_text(array) + ", expected " + dtype);
+  if (!(proxy->flags & kAligned))
+    refuse_value(std::string(name) + ": got misaligned memory, expected aligned elements");
+  return array;
+}
+
+const py::array& check_array(const py::handle& given, const char* name, int number, const char* dtype, Access access) {
+  const py::array& array = check_elements(given, name, number, dtype);
+  const auto* proxy = py::detail::array_proxy(given.ptr());
   if (!(proxy->flags & py::array::c_style))
     refuse_value(std::string(name) +
                  ": got a strided array, expected C-contiguous memory (numpy.ascontiguousarray makes a copy)");
-  if (!(proxy->flags & kAligned))
-    refuse_value(std::string(name) + ": got misaligned memory, expected aligned elements");
   if (access == Access::write && !(proxy->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_))
     refuse_value(std::string(name) + ": got a read-only array, expected a writeable one (it is updated in place)");
   for (int i = 0; i < proxy->nd; ++i)

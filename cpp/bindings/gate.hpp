@@ -17,6 +17,8 @@ enum class Access { read, write };
 /// "(3, 4)"; a negative extent stands for any.
 std::string shape_text(const std::vector<py::ssize_t>& shape);
 
+/// Checks that `given` is a NumPy array of exactly this dtype number with aligned elements, in any order and size.
+const py::array& check_elements(const py::handle& given, const char* name, int dtype_number, const char* dtype_name);
 /// Checks that `given` is a NumPy array of exactly this dtype number, in C order, aligned, non-empty and, for write,
 /// writeable.
 const py::array& check_array(const py::handle& given, const char* name, int dtype_number, const char* dtype_name,

@@ -1,0 +1,109 @@
+// Panels of a matrix product: a strip of at most `width` rows of an operand, laid out so that the micro-kernel reads it
+// from front to back, one group of `width` numbers for each k.
+#pragma once
+#include "gemm.hpp"
+#include "gemm_tile.hpp"
+#include "transpose.hpp"
+
+namespace optlab {
+
+/// The strip's rows, seen so that k runs along `along` and the rows are `across` apart.
+template <class R>
+struct Strip {
+  const R* data;
+  i64 across, along;
+  i64 valid;     ///< rows that exist; the panel's others are zeros
+  i64 readable;  ///< elements that may be read along a row of the memory, where rows are contiguous (across == 1)
+};
+
+/// The elements k .. k + steps of a row, as a group.
+template <class R>
+OPTLAB_HD Group<R> load_group(const R* row, i64 steps) {
+  Group<R> group{};
+  if (steps == kGroup<R>)
+    std::memcpy(&group, row, sizeof group);
+  else
+    for (i64 i = 0; i < steps; ++i) group[i] = row[i];
+  return group;
+}
+
+/// One pack of rows for `steps` values of k. A store is a whole pack wide and may spill over into the next group, which
+/// is written later: k rises, and of the packs within a group the last one comes first.
+template <class R, bool whole>
+OPTLAB_HD void turn(R* to, i64 width, const R* from, i64 across, i64 rows, i64 steps) {
+  Pack<R> column[kGroup<R>];
+  load_turned<R>(column, [=](i64 i) {
+    if constexpr (whole) return load_group(from + i * across, kGroup<R>);
+    return i < rows ? load_group(from + i * across, steps) : Group<R>{};
+  });
+#pragma GCC unroll 4
+  for (i64 j = 0; j < kGroup<R>; ++j)
+    if (whole || j < steps) store(to + j * width, column[j]);
+}
+
+/// Rows contiguous in k.
+template <class R>
+void pack_turned(R* to, i64 width, const Strip<R>& from, i64 k) {
+  constexpr i64 lanes = kLanes<R>, group = kGroup<R>;
+  for (i64 first = (width - 1) / lanes * lanes; first >= 0; first -= lanes) {
+    const i64 rows = from.valid - first;
+    const R* source = from.data + first * from.across;
+    i64 p = 0;
+    if (rows >= lanes)
+      for (; p + group <= k; p += group)
+        turn<R, true>(to + p * width + first, width, source + p, from.across, rows, group);
+    for (; p < k; p += group)
+      turn<R, false>(to + p * width + first, width, source + p, from.across, rows, std::min(group, k - p));
+  }
+}
+
+/// Rows side by side in memory, with the same spilling stores.
+template <class R, int packs>
+void pack_whole(R* to, i64 width, const Strip<R>& from, i64 k) {
+  for (i64 p = 0; p < k; ++p)
+    for (int j = packs - 1; j >= 0; --j)
+      store(to + p * width + j * kLanes<R>, load(from.data + p * from.along + j * kLanes<R>));
+}
+
+template <class R>
+void pack_copied(R* to, i64 width, const Strip<R>& from, i64 k) {
+  constexpr i64 lanes = kLanes<R>;
+  const i64 last = (width - 1) / lanes * lanes;
+  static_assert(kTilePacks == 2, "panels of one pack or two");
+  if (last + lanes <= from.readable) return (last ? pack_whole<R, 2> : pack_whole<R, 1>)(to, width, from, k);
+  for (i64 p = 0; p < k; ++p)
+    for (i64 first = last; first >= 0; first -= lanes) {
+      const i64 rows = std::max<i64>(0, std::min(lanes, from.valid - first));
+      store(to + p * width + first, load_part(from.data + p * from.along + first, rows));
+    }
+}
+
+template <class R>
+void pack_strided(R* to, i64 width, const Strip<R>& from, i64 k) {
+  for (i64 p = 0; p < k; ++p)
+    for (i64 i = 0; i < width; ++i)
+      to[p * width + i] = i < from.valid ? from.data[i * from.across + p * from.along] : R(0);
+}
+
+/// `to` has room for k * width numbers and one pack more.
+template <class R>
+void pack_panel(R* to, i64 width, const Strip<R>& from, i64 k) {
+  if (from.across == 1)
+    pack_copied(to, width, from, k);
+  else if (from.along == 1)
+    pack_turned(to, width, from, k);
+  else
+    pack_strided(to, width, from, k);
+}
+
+/// Fetches part `number` of `parts` of a strip into the second-level cache.
+template <class R>
+void fetch_strip(const Strip<R>& from, i64 k, i64 parts, i64 number) {
+  constexpr i64 line = 64 / sizeof(R);
+  const bool copied = from.across == 1;
+  const i64 rows = copied ? k : from.valid, length = copied ? from.valid : k, step = copied ? from.along : from.across;
+  for (i64 i = number * rows / parts; i < (number + 1) * rows / parts; ++i)
+    for (i64 j = 0; j < length; j += line) __builtin_prefetch(from.data + i * step + j, 0, 2);
+}
+
+}  // namespace optlab
