@@ -11,6 +11,7 @@ import pytest
 INCLUDE = Path(__file__).parents[1] / "cpp" / "include"
 
 SOURCE = """
+#include "optlab/activations/list.hpp"
 #include "optlab/dual.hpp"
 #include "optlab/landscapes/list.hpp"
 #include "optlab/quantize.hpp"
@@ -39,6 +40,14 @@ template <class F, class R> __device__ void update(R* x, R* c, const double* p) 
   }
   update_element<F, R>(x[0], x[1], x + 2, c, kMaximize | kWeightDecay | kGuard);
 }
+template <class F, class R> __device__ void activation(R* x) {
+  x[0] = F::template value<R>(x[0], x[1]);
+  x[1] = F::template slope<R>(x[0], x[1]) + F::template bend<R>(x[0], x[1]);
+}
+template <class R> __device__ void special(R* x) {
+  const Dual<R> d = softplus(log1p(exp(Dual<R>{x[0], x[1]}))) * sigmoid(tanh(log(Dual<R>{x[1], x[0]})));
+  x[0] = d.v + d.d;
+}
 __device__ void quantize(float* x) {
   using First = FirstCode<float>;
   using Second = SecondCode<float>;
@@ -53,6 +62,9 @@ template <class R> __device__ void every(R* x, R* c, const double* p) {
   OPTLAB_COUPLED_LANDSCAPES(COUPLED)
 #define UPDATE(name, F, states, parameters) update<F, R>(x, c, p);
   OPTLAB_UPDATES(UPDATE)
+#define ACTIVATION(name, F) activation<F, R>(x);
+  OPTLAB_ACTIVATIONS(ACTIVATION)
+  special<R>(x);
   Bits<R> words[4];
   RandomWords<R>::draw(words, 1, 2, 3, kNoise, 4);
   Normal::apply<R>(x, words);

@@ -13,7 +13,8 @@ from reference.compare import assert_same_bits
 from optlab.kernels.select import cpu
 
 DTYPES = (np.float32, np.float64)
-FUNCTIONS = ("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1")
+LEVELLING = ("log1p", "tanh", "sigmoid", "softplus", "one_minus_exp")
+FUNCTIONS = ("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1", *LEVELLING)
 EXACT: dict[str, Callable[[Any], Any]] = {
     "log": mpmath.log,
     "exp": mpmath.exp,
@@ -22,11 +23,25 @@ EXACT: dict[str, Callable[[Any], Any]] = {
     "sin_turns": lambda x: mpmath.sinpi(2 * x),
     "cos_turns": lambda x: mpmath.cospi(2 * x),
     "expm1": mpmath.expm1,
+    "log1p": mpmath.log1p,
+    "tanh": mpmath.tanh,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "one_minus_exp": lambda x: -mpmath.expm1(-x),
 }
-NORMAL, SUBNORMAL, SINE, EXPM1 = 1.0, 1.5, 2.5, 3.0  # ulp of the result
+NORMAL, SUBNORMAL, SINE = 1.0, 1.5, 2.5  # ulp of the result
+OTHERS = {"expm1": 3.0, "log1p": 1.5, "tanh": 3.0, "sigmoid": 2.5, "softplus": 2.0, "one_minus_exp": 1.5}
 SMALL, SMALL_ULPS = 1e-3, 1.5e-3  # below SMALL sine and cosine err by SMALL_ULPS ulp(1)
 SIN_LIMIT = {np.float32: 12867.0, np.float64: 1.6e6}
 COUNT = 1500
+DUAL: dict[str, Callable[[Any, Any], Any]] = {  # the derivative from x and the value y
+    "log": lambda x, y: 1 / x,
+    "exp": lambda x, y: y,
+    "log1p": lambda x, y: 1 / (1 + x),
+    "tanh": lambda x, y: 1 - y * y,
+    "sigmoid": lambda x, y: y * (1 - y),
+    "softplus": lambda x, y: 1 / (1 + mpmath.exp(-x)),
+}
 
 
 def special(name: str, x: np.ndarray, scalar: bool = False) -> np.ndarray:
@@ -41,6 +56,17 @@ def hard_angles(rng: np.random.Generator, limit: float) -> np.ndarray:
     return np.concatenate(
         [rng.uniform(-limit, limit, COUNT), 3 * rng.normal(size=COUNT), quarters, quarters[:99] * (1 + 1e-5)]
     )
+
+
+def levelling_samples(name: str, dtype: Any, rng: np.random.Generator) -> list[np.ndarray]:
+    """Of every size down to subnormal numbers, of ordinary size, and where the result levels off."""
+    info, far = np.finfo(dtype), 103.2 if dtype == np.float32 else 745.0
+    tiny = np.exp(rng.uniform(np.log(float(info.tiny) / 99), 0, COUNT))
+    if name == "log1p":
+        huge = np.exp(rng.uniform(0, np.log(float(info.max)), COUNT))
+        return [tiny, -tiny, huge, rng.uniform(-1, 3, COUNT), rng.uniform(-0.5, 0.5, COUNT), 2.0 ** np.arange(-20, 99)]
+    both = [tiny, rng.uniform(0, far, COUNT), rng.uniform(0, 25, COUNT), abs(rng.normal(size=COUNT))]
+    return both if name == "one_minus_exp" else [*both, *[-part for part in both]]
 
 
 def samples(name: str, dtype: Any) -> np.ndarray:
@@ -59,6 +85,8 @@ def samples(name: str, dtype: Any) -> np.ndarray:
     elif name == "expm1":
         tiny = np.exp(rng.uniform(np.log(float(info.tiny)), 0, COUNT))
         parts = [tiny, -tiny, rng.uniform(-40, 80, COUNT), rng.normal(size=COUNT)]
+    elif name in LEVELLING:
+        parts = levelling_samples(name, dtype, rng)
     elif name in ("sin", "cos"):
         parts = [hard_angles(rng, SIN_LIMIT[dtype])]
     else:
@@ -75,8 +103,8 @@ def ulp(exact: Any, dtype: Any) -> Any:
 
 def allowed(name: str, exact: Any, dtype: Any) -> Any:
     info = np.finfo(dtype)
-    if name == "expm1":
-        return EXPM1 * ulp(exact, dtype)
+    if name in OTHERS:
+        return OTHERS[name] * ulp(exact, dtype)
     if name not in ("log", "exp"):
         return SMALL_ULPS * mpmath.mpf(float(info.eps)) if abs(exact) < SMALL else SINE * ulp(exact, dtype)
     return (SUBNORMAL if abs(exact) < float(info.tiny) else NORMAL) * ulp(exact, dtype)
@@ -108,6 +136,11 @@ HARD: dict[str, list[tuple[float, float]]] = {  # exact results; the sign of a z
     "sin_turns": [(0.0, 0.0), (0.25, 1.0), (-0.25, -1.0), (0.75, -1.0), (1e4 + 0.25, 1.0), (INF, NAN), (NAN, NAN)],
     "cos_turns": [(0.0, 1.0), (0.5, -1.0), (-0.5, -1.0), (1.0, 1.0), (1e5 + 0.5, -1.0), (-INF, NAN), (NAN, NAN)],
     "expm1": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1.0), (NAN, NAN), (1e4, INF), (-1e4, -1.0)],
+    "log1p": [(0.0, 0.0), (-0.0, -0.0), (-1.0, -INF), (-1.5, NAN), (INF, INF), (-INF, NAN), (NAN, NAN)],
+    "tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (NAN, NAN), (1e30, 1.0), (-30.0, -1.0)],
+    "sigmoid": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (NAN, NAN), (1e4, 1.0), (-1e4, 0.0)],
+    "softplus": [(INF, INF), (-INF, 0.0), (NAN, NAN), (1e30, 1e30), (-1e30, 0.0)],
+    "one_minus_exp": [(0.0, 0.0), (INF, 1.0), (NAN, NAN), (1e30, 1.0), (50.0, 1.0)],
 }
 
 
@@ -155,6 +188,32 @@ def test_sine_and_cosine_have_their_symmetries(dtype: Any) -> None:
     x = samples("sin", dtype)
     assert_same_bits(special("sin", -x), -special("sin", x))
     assert_same_bits(special("cos", -x), special("cos", x))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_tanh_is_odd_keeps_the_sign_of_zero_and_never_passes_one(dtype: Any) -> None:
+    x = samples("tanh", dtype)
+    y = special("tanh", x)
+    assert_same_bits(special("tanh", -x), -y)
+    assert (abs(y) <= 1).all()
+    for name in ("tanh", "log1p"):  # what is small comes back as it went in
+        small = np.array([0.0, np.finfo(dtype).smallest_subnormal, np.finfo(dtype).tiny * 1.5], dtype)
+        small = np.concatenate([small, -small])
+        assert_same_bits(special(name, small), small)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", DUAL)
+def test_dual_numbers_carry_the_derivative(name: str, dtype: Any) -> None:
+    rng = np.random.default_rng(21)
+    x = (rng.uniform(0.1, 5, COUNT) if name == "log" else rng.uniform(-0.9, 5, COUNT)).astype(dtype)
+    got, value = np.empty_like(x), special(name, x)
+    cpu.special_derivative(got, x, FUNCTIONS.index(name))
+    with mpmath.workdps(50):
+        for given, y, d in zip(x.tolist(), value.tolist(), got.tolist(), strict=True):
+            exact = DUAL[name](mpmath.mpf(given), mpmath.mpf(y))
+            # of the value as computed, three roundings and the 2.5 ulp of a function
+            assert abs(mpmath.mpf(d) - exact) <= 4 * float(np.finfo(dtype).eps) * abs(exact)
 
 
 def test_instruction_sets_agree(fingerprints: Any, expected_fingerprints: dict[str, str]) -> None:

@@ -4,6 +4,7 @@
 #include "cpu/rotation.hpp"
 #include "families.hpp"
 #include "gate.hpp"
+#include "optlab/dual.hpp"
 
 namespace optlab {
 namespace {
@@ -49,6 +50,11 @@ T special_of(int which, T x) {
   if (which == 0) return log<T>(x);
   if (which == 1) return exp<T>(x);
   if (which == 6) return expm1<T>(x);
+  if (which == 7) return log1p<T>(x);
+  if (which == 8) return tanh<T>(x);
+  if (which == 9) return sigmoid<T>(x);
+  if (which == 10) return softplus<T>(x);
+  if (which == 11) return one_minus_exp<T>(x);
   if (which < 4)
     sincos<T>(x, a, b);
   else
@@ -70,6 +76,24 @@ void special(const py::handle& out, const py::handle& x, int which, bool scalar)
       to[i] = special_of<R>(which, in[i]);
     else
       store_part(to + i, special_of<Pack<R>>(which, load_part(in + i, left)), left);
+  }
+}
+
+/// The derivative that dual numbers carry through a function of special.hpp and logistic.hpp, for the tests.
+template <class R>
+void special_derivative(const py::handle& out, const py::handle& x, int which) {
+  const FloatEnvironment environment;
+  const py::array& from = gate<R>(x, "x", Access::read);
+  R* to = gated<R>(out, "out", {from.size()}, Access::write);
+  for (i64 i = 0; i < from.size(); ++i) {
+    const Dual<R> at{pointer<R>(from)[i], R(1)};
+    to[i] = (which == 0   ? log(at)
+             : which == 1 ? exp(at)
+             : which == 7 ? log1p(at)
+             : which == 8 ? tanh(at)
+             : which == 9 ? sigmoid(at)
+                          : softplus(at))
+                .d;
   }
 }
 
@@ -100,11 +124,19 @@ void bind_random(py::module_& m) {
     for (const auto& word : c) counter.push_back(py::cast<u32>(word));
     return philox_words(counter, key);
   });
-  m.attr("streams") = py::dict(
-      py::arg("NOISE") = static_cast<int>(kNoise), py::arg("PERTURBATION") = static_cast<int>(kPerturbation),
-      py::arg("GRADIENT_NOISE") = static_cast<int>(kGradientNoise), py::arg("BATCH") = static_cast<int>(kBatch),
-      py::arg("INIT") = static_cast<int>(kInit), py::arg("DATA") = static_cast<int>(kData));
-  m.attr("special_functions") = py::make_tuple("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1");
+  m.attr("streams") =
+      py::dict(py::arg("NOISE") = static_cast<int>(kNoise), py::arg("PERTURBATION") = static_cast<int>(kPerturbation),
+               py::arg("GRADIENT_NOISE") = static_cast<int>(kGradientNoise),
+               py::arg("BATCH") = static_cast<int>(kBatch), py::arg("INIT") = static_cast<int>(kInit),
+               py::arg("DATA") = static_cast<int>(kData), py::arg("DROPOUT") = static_cast<int>(kDropout));
+  m.attr("special_functions") = py::make_tuple("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1", "log1p",
+                                               "tanh", "sigmoid", "softplus", "one_minus_exp");
+  m.def("special_derivative", [](const py::handle& out, const py::handle& x, int which) {
+    if (float_kind(x, "x") == 'f')
+      special_derivative<float>(out, x, which);
+    else
+      special_derivative<double>(out, x, which);
+  });
   m.def("special", [](const py::handle& out, const py::handle& x, int which, bool scalar) {
     if (float_kind(x, "x") == 'f')
       special<float>(out, x, which, scalar);

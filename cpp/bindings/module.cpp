@@ -17,4 +17,5 @@ OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
   optlab::bind_matmul(m);
   optlab::bind_norms(m);
   optlab::bind_dense(m);
+  optlab::bind_activations(m);
 }

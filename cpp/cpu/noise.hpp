@@ -15,6 +15,20 @@ struct DrawAddress {
   u64 step;
 };
 
+/// The words of consecutive blocks of one run in the layout of float, rounded up to whole packs of blocks.
+inline constexpr int kBlocksAtOnce = kLanes<double>;
+OPTLAB_HD void draw_words(u32* to, u32 block, i64 blocks, u32 run, DrawAddress at) {
+  const PackW first = woven_blocks<double>() + static_cast<u64>(block);
+  for (i64 b = 0; b < blocks; b += kBlocksAtOnce, to += 4 * kBlocksAtOnce) {
+    const auto p = philox_varying_first<PackW>(first + static_cast<u64>(b), run, step_low(at.step),
+                                               step_high(at.step, at.stream), at.seed);
+    PackW pairs[2];
+    for (int i = 0; i < 2; ++i) pairs[i] = (p.word[2 * i] & 0xffffffffull) | (p.word[2 * i + 1] << 32);
+    weave(pairs);
+    std::memcpy(to, pairs, sizeof pairs);
+  }
+}
+
 /// Calls visit(i, pack) for the elements i = 0 .. dim-1 of the runs first_run, first_run + 1, ... in the lanes.
 template <class R, class Distribution, class Visit>
 OPTLAB_HD void draw_runs(i64 dim, u32 first_run, DrawAddress at, Visit visit) {
@@ -47,14 +61,13 @@ OPTLAB_HD void draw_elements(i64 dim, u32 run, DrawAddress at, Visit visit, i64 
   for (i64 i = first_element; i < dim; i += words * lanes) {
     Bits<P> bits[words];
     P out[words];
-    RandomWords<P>::draw(bits, lane_numbers<R>() + static_cast<Bits<R>>(i / words), Bits<P>{} + run, at.step, at.stream,
+    RandomWords<P>::draw(bits, woven_blocks<R>() + static_cast<Bits<R>>(i / words), Bits<P>{} + run, at.step, at.stream,
                          at.seed);
     Distribution::template apply<P>(out, bits);
-    R woven[words * lanes];
-    for (int l = 0; l < lanes; ++l)
-      for (int j = 0; j < words; ++j) woven[words * l + j] = out[j][l];
+    for (int j = 0; j < words; ++j) bits[j] = Number<P>::bits(out[j]);
+    weave(bits);
     const i64 packs = std::min<i64>(words, (dim - i + lanes - 1) / lanes);
-    for (i64 j = 0; j < packs; ++j) visit(i / lanes + j, load(woven + j * lanes));
+    for (i64 j = 0; j < packs; ++j) visit(i / lanes + j, Number<P>::from_bits(bits[j]));
   }
 }
 

@@ -24,6 +24,7 @@ typedef double PackD __attribute__((vector_size(kRegister)));
 typedef i32 PackI __attribute__((vector_size(kRegister)));
 typedef u32 PackU __attribute__((vector_size(kRegister)));
 typedef u64 PackW __attribute__((vector_size(kRegister)));
+typedef u32 HalfPackU __attribute__((vector_size(kRegister / 2)));
 
 template <>
 struct Number<PackF> {
@@ -89,6 +90,28 @@ struct Wide<PackW> {
 #endif
   }
 };
+
+/// The first 64-bit places of every 128 bits of a and b in turns; the second ones.
+OPTLAB_HD PackW first_places(PackW a, PackW b) {
+#if defined(__AVX512F__)
+  return (PackW)_mm512_unpacklo_epi64((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  return (PackW)_mm256_unpacklo_epi64((__m256i)a, (__m256i)b);
+#else
+  for (int i = 1; i < kRegister / 8; i += 2) a[i] = b[i - 1];
+  return a;
+#endif
+}
+OPTLAB_HD PackW second_places(PackW a, PackW b) {
+#if defined(__AVX512F__)
+  return (PackW)_mm512_unpackhi_epi64((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  return (PackW)_mm256_unpackhi_epi64((__m256i)a, (__m256i)b);
+#else
+  for (int i = 1; i < kRegister / 8; i += 2) b[i - 1] = a[i];
+  return b;
+#endif
+}
 
 template <>
 struct RandomWords<PackD> {
@@ -172,6 +195,33 @@ OPTLAB_HD Bits<Pack<R>> lane_numbers() {
   Bits<Pack<R>> b{};
   for (int i = 0; i < kLanes<R>; ++i) b[i] = static_cast<Bits<R>>(i);
   return b;
+}
+
+/// Weaving: packs that hold word 0, word 1, ... of one block in each lane become packs of consecutive words, when the
+/// lanes' blocks are numbered like this. Every 128 bits of the register then are transposed by themselves.
+template <class R>
+OPTLAB_HD Bits<Pack<R>> woven_blocks() {
+  constexpr int words = Number<Pack<R>>::words;
+  Bits<Pack<R>> b{};
+  for (int i = 0; i < kLanes<R>; ++i) b[i] = static_cast<Bits<R>>(i / words + i % words * (kLanes<R> / words));
+  return b;
+}
+OPTLAB_HD void weave(PackW* word) {
+  const PackW a = word[0], b = word[1];
+  word[0] = first_places(a, b);
+  word[1] = second_places(a, b);
+}
+OPTLAB_HD void weave(PackU* word) {
+  const u64 low = 0xffffffffull;
+  const PackW a = (PackW)word[0], b = (PackW)word[1], c = (PackW)word[2], d = (PackW)word[3];
+  PackW even[2] = {(a & low) | (b << 32), (c & low) | (d << 32)};
+  PackW odd[2] = {(a >> 32) | (b & ~low), (c >> 32) | (d & ~low)};
+  weave(even);
+  weave(odd);
+  for (int half = 0; half < 2; ++half) {
+    word[2 * half] = (PackU)even[half];
+    word[2 * half + 1] = (PackU)odd[half];
+  }
 }
 
 }  // namespace optlab

@@ -4,6 +4,30 @@ Each comes forward, backward and as a derivative in a direction. Every function 
 in C order, writes into ``out=`` where it is given and gives the same bits for every number of threads.
 """
 
+from optlab.ops.activations import (
+    activation_backward,
+    activation_backward_tangent,
+    activation_forward,
+    activation_forward_tangent,
+    activations,
+)
+from optlab.ops.dropout import dropout_backward, dropout_backward_tangent, dropout_forward, dropout_forward_tangent
+from optlab.ops.maxout import maxout_backward, maxout_backward_tangent, maxout_forward, maxout_forward_tangent
 from optlab.ops.matmul import matmul
 
-__all__ = ["matmul"]
+__all__ = [
+    "activation_backward",
+    "activation_backward_tangent",
+    "activation_forward",
+    "activation_forward_tangent",
+    "activations",
+    "dropout_backward",
+    "dropout_backward_tangent",
+    "dropout_forward",
+    "dropout_forward_tangent",
+    "matmul",
+    "maxout_backward",
+    "maxout_backward_tangent",
+    "maxout_forward",
+    "maxout_forward_tangent",
+]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import optlab as ol
+from optlab import ops
 from optlab.kernels.select import cpu
 from optlab.layout import Segment
 from reference.cases import examples
@@ -71,6 +72,18 @@ def of_special(dtype: Any) -> str:
     return digest(*out)
 
 
+def of_activations(dtype: Any) -> str:
+    """Every activation's four passes, dropout and maxout, in a length that threads share."""
+    x, dy, x_dot, dy_dot = (3 * np.random.default_rng(6).normal(size=(4, 1, 49_998))).astype(dtype)
+    out = [ops.dropout_forward(x, 0.3, 2**63 + 5, step=2**40 + 3, run=7)]
+    out += [ops.maxout_forward(x, 3), ops.maxout_backward(ops.maxout_forward_tangent(x_dot, x, 3), x, 3)]
+    for name in ops.activations:
+        y = ops.activation_forward(x, name)
+        out += [y, ops.activation_backward(dy, y, name)]
+        out += [ops.activation_backward_tangent(dy_dot, x_dot, dy, y, name)]
+    return digest(*out)
+
+
 def of_landscape(f: Any, dtype: Any) -> str:
     """Value, gradient and Hessian-vector product in both layouts."""
     many = points(f, dtype, 65)
@@ -117,6 +130,7 @@ def all_hashes() -> dict[str, str]:
         bits = np.dtype(dtype).name
         hashes[f"random {bits}"] = of_draws(dtype)
         hashes[f"special {bits}"] = of_special(dtype)
+        hashes[f"activations {bits}"] = of_activations(dtype)
         hashes[f"perturbed {bits}"] = of_perturbed(dtype)
         for rule, opt in examples().items():
             hashes[f"steps {rule} {bits}"] = of_steps(opt, dtype)

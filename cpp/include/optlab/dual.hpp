@@ -1,7 +1,7 @@
 // A dual number v + d e with e^2 = 0: a gradient written once for a generic number gives the exact Hessian-vector
 // product.
 #pragma once
-#include "special.hpp"
+#include "logistic.hpp"
 
 namespace optlab {
 
@@ -47,6 +47,35 @@ OPTLAB_HD void sincos_turns(Dual<T> x, Dual<T>& sine, Dual<T>& cosine) {
   sincos_turns<T>(x.v, sine.v, cosine.v);
   sine.d = cosine.v * rate;
   cosine.d = -(sine.v * rate);
+}
+
+// Called as exp(x), without the template's argument, a function of a generic number finds these for dual ones.
+template <class T>
+OPTLAB_HD Dual<T> exp(Dual<T> x) {
+  const T y = exp<T>(x.v);
+  return {y, y * x.d};
+}
+template <class T>
+OPTLAB_HD Dual<T> log(Dual<T> x) {
+  return {log<T>(x.v), x.d / x.v};
+}
+template <class T>
+OPTLAB_HD Dual<T> log1p(Dual<T> x) {
+  return {log1p<T>(x.v), x.d / (x.v + Real<T>(1))};
+}
+template <class T>
+OPTLAB_HD Dual<T> tanh(Dual<T> x) {
+  const T y = tanh<T>(x.v);
+  return {y, (Real<T>(1) - y) * (Real<T>(1) + y) * x.d};
+}
+template <class T>
+OPTLAB_HD Dual<T> sigmoid(Dual<T> x) {
+  const T y = sigmoid<T>(x.v);
+  return {y, y * (Real<T>(1) - y) * x.d};
+}
+template <class T>
+OPTLAB_HD Dual<T> softplus(Dual<T> x) {
+  return {softplus<T>(x.v), sigmoid<T>(x.v) * x.d};
 }
 
 }  // namespace optlab

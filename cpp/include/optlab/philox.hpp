@@ -45,6 +45,20 @@ OPTLAB_HD PhiloxBlock<W> philox(PhiloxBlock<W> counter, u64 key) {
   return philox_rounds(counter, key, 0);
 }
 
+/// The counters (a, b, c, d) for many a at once: what a has not reached yet in the first two rounds is scalar work.
+template <class W>
+OPTLAB_HD PhiloxBlock<W> philox_varying_first(W a, u32 b, u32 c, u32 d, u64 key) {
+  const u32 k0 = static_cast<u32>(key), k1 = static_cast<u32>(key >> 32);
+  const u64 low_half = 0xffffffffull;
+  const W first0 = Wide<W>::multiply(a, kPhiloxM0);
+  const u64 first1 = static_cast<u64>(c) * kPhiloxM1;
+  const u64 second0 = ((first1 >> 32) ^ b ^ k0) * kPhiloxM0;
+  const W second1 = Wide<W>::multiply((first0 >> 32) ^ static_cast<u64>(d ^ k1), kPhiloxM1);
+  return philox_rounds<W>({{(second1 >> 32) ^ ((first1 & low_half) ^ (k0 + kPhiloxW0)), second1,
+                            first0 ^ ((second0 >> 32) ^ (k1 + kPhiloxW1)), W{} + second0}},
+                          key, 2);
+}
+
 /// The counters (a, b, c, d) for many b at once: what b has not reached yet in the first three rounds is scalar work.
 template <class W>
 OPTLAB_HD PhiloxBlock<W> philox_varying_second(u32 a, W b, u32 c, u32 d, u64 key) {

@@ -20,7 +20,7 @@ struct Constants<float> {
   static constexpr u32 one = 0x3f800000u, sqrt_half = 0x3f3504f3u, infinity = 0x7f800000u, nan = 0x7fc00000u;
   static constexpr float tiny = 1.17549435e-38f, two_mantissa = 8388608.0f, round = 12582912.0f;
   static constexpr float ln2_high = 0.693115234375f, ln2_low = 3.194618329871446e-05f, log2e = 1.4426950408889634f;
-  static constexpr float exp_high = 88.8f, exp_low = -104.0f, sin_limit = 12867.0f;
+  static constexpr float exp_high = 88.8f, exp_low = -104.0f, exp_gone = 20.0f, sin_limit = 12867.0f;
   static constexpr float pio2[3] = {1.5703125f, 0.0004837512969970703f, 7.549790126404332e-08f};
 };
 
@@ -32,7 +32,8 @@ struct Constants<double> {
   static constexpr double tiny = 2.2250738585072014e-308, two_mantissa = 4503599627370496.0;
   static constexpr double round = 6755399441055744.0;
   static constexpr double ln2_high = 0.6931471803691238, ln2_low = 1.9082149292705877e-10;
-  static constexpr double log2e = 1.4426950408889634, exp_high = 709.8, exp_low = -745.2, sin_limit = 1.6e6;
+  static constexpr double log2e = 1.4426950408889634, exp_high = 709.8, exp_low = -745.2;
+  static constexpr double exp_gone = 40.0, sin_limit = 1.6e6;
   static constexpr double pio2[3] = {1.5707963267341256, 6.077100506303966e-11, 2.0222662487959506e-21};
 };
 
@@ -68,21 +69,33 @@ OPTLAB_HD T log_core_double(T f, T e) {
   return e * C::ln2_high - ((half_square - (s * (half_square + p) + e * C::ln2_low)) - f);
 }
 
-/// log(x / 2^halvings) of a positive, normal, finite x.
 template <class T>
-OPTLAB_HD T log_positive(T x, int halvings = 0) {
+OPTLAB_HD T log_core(T f, T e) {
+  if constexpr (sizeof(Real<T>) == 4)
+    return log_core_float<T>(f, e);
+  else
+    return log_core_double<T>(f, e);
+}
+
+/// x = m 2^e of a positive, normal, finite x, with m in [sqrt(1/2), sqrt(2)); e counts `halvings` less.
+template <class T>
+OPTLAB_HD T split_exponent(T x, T& e, int halvings = 0) {
   using C = ConstantsOf<T>;
   const Bits<T> shifted = Number<T>::bits(x) + (C::one - C::sqrt_half);
   const Bits<T> low = ((Bits<T>{} + 1) << C::mantissa) - 1;
-  const T m = Number<T>::from_bits((shifted & low) + C::sqrt_half);
   // The exponent is a small positive integer: written into the mantissa of 2^mantissa, it is converted without a
   // conversion instruction, which AVX2 lacks for 64-bit integers.
-  const T e = Number<T>::from_bits((shifted >> C::mantissa) | Number<T>::bits(Number<T>::splat(C::two_mantissa))) -
-              (C::two_mantissa + static_cast<Real<T>>(C::bias + halvings));
-  if constexpr (sizeof(Real<T>) == 4)
-    return log_core_float<T>(m - 1.0f, e);
-  else
-    return log_core_double<T>(m - 1.0, e);
+  e = Number<T>::from_bits((shifted >> C::mantissa) | Number<T>::bits(Number<T>::splat(C::two_mantissa))) -
+      (C::two_mantissa + static_cast<Real<T>>(C::bias + halvings));
+  return Number<T>::from_bits((shifted & low) + C::sqrt_half);
+}
+
+/// log(x / 2^halvings) of a positive, normal, finite x.
+template <class T>
+OPTLAB_HD T log_positive(T x, int halvings = 0) {
+  T e;
+  const T m = split_exponent(x, e, halvings);
+  return log_core<T>(m - Real<T>(1), e);
 }
 
 /// Natural logarithm: -inf at 0, NaN below, subnormals included.
@@ -106,14 +119,17 @@ OPTLAB_HD T power_of_two(T n) {
   return Number<T>::from_bits(Number<T>::bits(n + (C::round + C::bias)) << C::mantissa);
 }
 
-/// Exponential; overflows to inf, underflows gradually to 0.
+/// x less the multiple n of log 2 that is nearest to it.
 template <class T>
-OPTLAB_HD T exp(T x) {
+OPTLAB_HD T reduce_exponent(T x, T& n) {
   using C = ConstantsOf<T>;
-  T y = select<T>(x < C::exp_high, x, Number<T>::splat(C::exp_high));
-  y = select<T>(y > C::exp_low, y, Number<T>::splat(C::exp_low));
-  const T n = (y * C::log2e + C::round) - C::round;
-  const T r = (y - n * C::ln2_high) - n * C::ln2_low;
+  n = (x * C::log2e + C::round) - C::round;
+  return (x - n * C::ln2_high) - n * C::ln2_low;
+}
+
+/// e^r - 1 for |r| <= log(2) / 2.
+template <class T>
+OPTLAB_HD T expm1_reduced(T r) {
   T p;
   if constexpr (sizeof(Real<T>) == 4)
     p = horner(r, 0.5f, 0.16666515171527863f, 0.04166626185178757f, 0.008369223214685917f, 0.0013946561375632882f);
@@ -121,9 +137,25 @@ OPTLAB_HD T exp(T x) {
     p = horner(r, 0.5, 0.16666666666666685, 0.04166666666666671, 0.008333333333316192, 0.0013888888888863463,
                0.00019841269898232807, 2.480158736417846e-05, 2.755723318614622e-06, 2.7557241228744803e-07,
                2.5112575196811184e-08, 2.092459605675823e-09);
+  return (r * r) * p + r;
+}
+
+/// e^x for exp_low <= x <= exp_high; NaN stays.
+template <class T>
+OPTLAB_HD T exp_inside(T x) {
+  using C = ConstantsOf<T>;
+  T n;
+  const T r = reduce_exponent(x, n);
   const T half = (n * Real<T>(0.5) + C::round) - C::round;  // two factors, because 2^n itself may be subnormal
-  const T result = ((r * r) * p + r + Real<T>(1)) * power_of_two(half) * power_of_two(n - half);
-  return select<T>(x == x, result, x);
+  return (expm1_reduced(r) + Real<T>(1)) * power_of_two(half) * power_of_two<T>(n - half);
+}
+
+/// Exponential; overflows to inf, underflows gradually to 0.
+template <class T>
+OPTLAB_HD T exp(T x) {
+  using C = ConstantsOf<T>;
+  const T y = select<T>(x > C::exp_high, Number<T>::splat(C::exp_high), x);
+  return exp_inside(select<T>(y < C::exp_low, Number<T>::splat(C::exp_low), y));
 }
 
 /// e^x - 1, by Kahan's correction: exp(x) - 1 is wrong by what exp rounded, and so is the logarithm of that exp.
