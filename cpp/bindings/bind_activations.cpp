@@ -1,10 +1,8 @@
 #include "call.hpp"
-#include "cpu/activation.hpp"
-#include "cpu/dropout.hpp"
 #include "cpu/maxout.hpp"
 #include "cpu/threads.hpp"
 #include "families.hpp"
-#include "options.hpp"
+#include "follow_options.hpp"
 
 namespace optlab {
 namespace {
@@ -46,27 +44,6 @@ py::object elementwise(const Input (&given)[count], const py::handle& out, Body 
 }
 
 // ---------------------------------------------------------------- activations
-
-template <class R>
-R activation_parameter(const Activation<R>& activation, const py::handle& given) {
-  if (given.is_none()) return activation.default_parameter;
-  if (!activation.parameter_name)
-    throw py::value_error("parameter: got " + repr_of(given) + ", expected None, since " + activation.name +
-                          " has no parameter");
-  real_option(given, "parameter");
-  const R value = number<R>(given), lowest = activation.lowest_parameter;
-  const bool inside = value > lowest || (activation.lowest_allowed && value == lowest);
-  if (!inside || !std::isfinite(value))
-    throw py::value_error("parameter: got " + repr_of(given) + ", expected a finite " + activation.parameter_name +
-                          (activation.lowest_allowed ? " >= 0" : " > 0"));
-  return value;
-}
-
-template <class R>
-const Activation<R>& named_activation(const py::handle& name) {
-  if (!PyUnicode_Check(name.ptr())) throw py::type_error("activation: got " + repr_of(name) + ", expected a name");
-  return find_activation<R>(py::cast<std::string>(name));
-}
 
 /// Runs loop(activation, begin, n, parameter) over spans of the n elements.
 template <class R, class Loop>
@@ -114,27 +91,10 @@ py::object activation_backward_tangent(const py::handle& dy_dot, const py::handl
 
 // ---------------------------------------------------------------- dropout
 
-struct DropoutOptions {
-  double p;
-  DrawAddress at;
-  u32 run;
-};
-
-DropoutOptions dropout_options(const py::handle& given, const py::handle& seed, const py::handle& stream,
-                               const py::handle& step, const py::handle& run) {
-  const double p = real_option(given, "p");
-  if (!(p >= 0 && p < 1)) throw py::value_error("p: got " + repr_of(given) + ", expected a number >= 0 and < 1");
-  const u64 key = whole_option(seed, "seed", 0, ~0ull), use = whole_option(stream, "stream", 0, 0xffff);
-  const u64 time = whole_option(step, "step", 0, kMaxStep - 1);
-  return {p, {key, static_cast<u32>(use), time}, static_cast<u32>(whole_option(run, "run", 0, 0xffffffff))};
-}
-
 py::object dropout_map(const py::handle& x, const char* x_name, const py::handle& p, const py::handle& seed,
                        const py::handle& stream, const py::handle& step, const py::handle& run, const py::handle& out) {
   return elementwise({{x, x_name}}, out, [&](auto* y, auto** in, i64 n) {
-    const DropoutOptions options = dropout_options(p, seed, stream, step, run);
-    if (n > i64{1} << 34)
-      throw py::value_error(std::string(x_name) + ": got " + std::to_string(n) + " elements, expected at most 2**34");
+    const DropoutOptions options = dropout_options({p, seed, stream, step, run}, x_name, n);
     const int threads = elementwise_threads(n);
     without_gil([&] { dropout(y, in[0], n, options.p, options.run, options.at, threads); });
   });

@@ -58,6 +58,16 @@ class Call {
     return pointer<R>(reinterpret_cast<const py::array&>(made_.back()));
   }
 
+  /// The next output is not wanted: None stands for it.
+  template <class R>
+  R* no_out() {
+    if (!entry(made_.size()).is_none())
+      throw py::value_error(std::string(names_[made_.size()]) +
+                            ": got an array, expected None, since it is not wanted");
+    made_.push_back(py::none());
+    return nullptr;
+  }
+
   /// A matrix of this shape in any order, empty or not: its first element; `row` and `column` become its strides.
   template <class R>
   const R* matrix(const py::handle& given, const char* name, const Shape& shape, long long& row, long long& column) {

@@ -11,7 +11,7 @@ void bind_updates(pybind11::module_& m);
 void bind_study(pybind11::module_& m);
 void bind_matmul(pybind11::module_& m);
 void bind_norms(pybind11::module_& m);
-void bind_dense(pybind11::module_& m);
 void bind_activations(pybind11::module_& m);
+void bind_linear(pybind11::module_& m);
 
 }  // namespace optlab

@@ -16,6 +16,6 @@ OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
   optlab::bind_study(m);
   optlab::bind_matmul(m);
   optlab::bind_norms(m);
-  optlab::bind_dense(m);
   optlab::bind_activations(m);
+  optlab::bind_linear(m);
 }

@@ -33,7 +33,6 @@ class Product {
 
   /// Computes a rectangle of c in this thread.
   void rectangle(Range rows, Range columns) const {
-    const FloatEnvironment environment;
     const i64 depth = part(shape_.k, parts_of(shape_.k, kBlockK), 0).size();
     static thread_local Scratch<R> left_room, right_room;
     R* left = left_room.get(static_cast<std::size_t>(std::min(rows.size(), kBlockRows) * depth + kLanes<R>));
@@ -121,6 +120,7 @@ Grid best_grid(ProductShape shape, i64 width, i64 threads, bool whole_columns) {
 
 template <class R>
 void nothing_to_sum(R* c, i64 stride, ProductShape shape, bool add, const Epilogue<R>* epilogue) {
+  const FloatEnvironment environment;
   if (!add)
     for (i64 i = 0; i < shape.m; ++i) std::fill_n(c + i * stride, shape.n, R(0));
   if (epilogue) epilogue->apply(c, stride, 0, shape.m, 0, shape.n);

@@ -11,6 +11,7 @@
 #include <new>
 #include <vector>
 
+#include "gemm_tile.hpp"
 #include "pack.hpp"
 #include "threads.hpp"
 
@@ -32,6 +33,32 @@ void work_chains() {
   for (int i = 1; i < kChains; ++i) chain[0] = chain[0] + chain[i];
   result = chain[0][0];
   (void)result;
+}
+
+template <class R>
+void multiply_chains() {
+  Pack<R> chain[kChains];
+  for (int i = 0; i < kChains; ++i) chain[i] = splat(R(1 + i));
+  volatile R half = R(0.5), one = R(1), result;
+  const Pack<R> factor = splat<R>(half), term = splat<R>(one);
+  for (long long round = 0; round < kRounds; ++round) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) chain[i] = fused<R>(chain[i], factor, term);
+  }
+  for (int i = 1; i < kChains; ++i) chain[0] = chain[0] + chain[i];
+  result = chain[0][0];
+  (void)result;
+}
+
+/// The least time in which `threads` threads do the same work side by side.
+double best_seconds(int threads, void (*work)()) {
+  double best = 1e300;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    const auto began = std::chrono::steady_clock::now();
+    parallel(threads, threads, [=](long long, long long) { work(); });
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+  }
+  return best;
 }
 
 constexpr long long kPart = 4096;  // numbers: parts begin on whole packs
@@ -87,13 +114,15 @@ double update_bandwidth(int read_only, int read_write, long long n, int threads,
 }
 
 double peak_operations(int threads) {
-  double best = 1e300;
-  for (int repeat = 0; repeat < 5; ++repeat) {
-    const auto began = std::chrono::steady_clock::now();
-    parallel(threads, threads, [](long long, long long) { work_chains(); });
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
-  }
-  return 2.0 * kChains * kRounds * kLanes<float> * threads / best;
+  return 2.0 * kChains * kRounds * kLanes<float> * threads / best_seconds(threads, &work_chains);
 }
+
+template <class R>
+double product_peak(int threads) {
+  return 2.0 * kChains * kRounds * kLanes<R> * threads / best_seconds(threads, &multiply_chains<R>);
+}
+
+template double product_peak<float>(int);
+template double product_peak<double>(int);
 
 }  // namespace optlab

@@ -1,0 +1,121 @@
+#include "call.hpp"
+#include "cpu/linear.hpp"
+#include "families.hpp"
+#include "follow_options.hpp"
+
+namespace optlab {
+namespace {
+
+using Given = const py::handle&;
+
+/// x and weight, which every pass takes, and what follows them.
+template <class R>
+struct LinearCall {
+  LinearCall(Call& call, Given x, Given weight, Given activation, Given parameter, Given dropout) {
+    this->x = call.in<R>(x, "x", {-1, -1});
+    const auto& rows = reinterpret_cast<const py::array&>(x);
+    this->weight = call.in<R>(weight, "weight", {-1, rows.shape(1)});
+    shape = {rows.shape(0), rows.shape(1), reinterpret_cast<const py::array&>(weight).shape(0)};
+    follow = follow_options<R>(activation, parameter, dropout, shape.batch * shape.out);
+  }
+  Shape x_shape() const { return {shape.batch, shape.in}; }
+  Shape y_shape() const { return {shape.batch, shape.out}; }
+  Shape weight_shape() const { return {shape.out, shape.in}; }
+  Shape bias_shape() const { return {shape.out}; }
+  /// y, which the passes need where anything follows.
+  const R* value(Call& call, Given y) const {
+    return follow.is_identity() ? call.optional<R>(y, "y", y_shape()) : call.in<R>(y, "y", y_shape());
+  }
+  LinearDirection<R> direction(Call& call, Given x_dot, Given weight_dot, Given bias_dot) const {
+    return {call.optional<R>(x_dot, "x_dot", x_shape()), call.optional<R>(weight_dot, "weight_dot", weight_shape()),
+            call.optional<R>(bias_dot, "bias_dot", bias_shape())};
+  }
+  const R *x, *weight;
+  LinearShape shape;
+  Follow<R> follow;
+};
+
+/// Checks that no arrays overlap and runs work(threads) without the GIL.
+template <class Work>
+py::object run_call(Call& call, Work work) {
+  call.check();
+  const int threads = threads_now();
+  {
+    const ReleasedGil free;
+    work(threads);
+  }
+  return call.result();
+}
+
+py::object forward(Given x, Given weight, Given bias, Given activation, Given parameter, Given dropout, Given out) {
+  return by_dtype(x, "x", [&](auto zero) {
+    using R = decltype(zero);
+    Call call(out, {"y"});
+    const LinearCall<R> pass(call, x, weight, activation, parameter, dropout);
+    const R* b = call.optional<R>(bias, "bias", pass.bias_shape());
+    R* y = call.out<R>(pass.y_shape());
+    return run_call(call,
+                    [&](int threads) { linear_forward(y, pass.x, pass.weight, b, pass.shape, pass.follow, threads); });
+  });
+}
+
+py::object backward(Given dy, Given x, Given weight, Given y, Given activation, Given parameter, Given dropout,
+                    bool input_gradient, Given out) {
+  return by_dtype(x, "x", [&](auto zero) {
+    using R = decltype(zero);
+    Call call(out, {"dx", "dweight", "dbias"});
+    const LinearCall<R> pass(call, x, weight, activation, parameter, dropout);
+    const R *upper = call.in<R>(dy, "dy", pass.y_shape()), *value = pass.value(call, y);
+    R* dx = input_gradient ? call.out<R>(pass.x_shape()) : call.no_out<R>();
+    R *dweight = call.out<R>(pass.weight_shape()), *dbias = call.out<R>(pass.bias_shape());
+    return run_call(call, [&](int threads) {
+      linear_backward(dx, dweight, dbias, upper, pass.x, pass.weight, value, pass.shape, pass.follow, threads);
+    });
+  });
+}
+
+py::object forward_tangent(Given x_dot, Given x, Given weight, Given y, Given weight_dot, Given bias_dot,
+                           Given activation, Given parameter, Given dropout, Given out) {
+  return by_dtype(x, "x", [&](auto zero) {
+    using R = decltype(zero);
+    Call call(out, {"y_dot"});
+    const LinearCall<R> pass(call, x, weight, activation, parameter, dropout);
+    const LinearDirection<R> dot = pass.direction(call, x_dot, weight_dot, bias_dot);
+    const R* value = pass.value(call, y);
+    R* y_dot = call.out<R>(pass.y_shape());
+    return run_call(call, [&](int threads) {
+      linear_forward_tangent(y_dot, dot, pass.x, pass.weight, value, pass.shape, pass.follow, threads);
+    });
+  });
+}
+
+py::object backward_tangent(Given dy_dot, Given x_dot, Given dy, Given x, Given weight, Given y, Given y_dot,
+                            Given weight_dot, Given activation, Given parameter, Given dropout, bool input_gradient,
+                            Given out) {
+  return by_dtype(x, "x", [&](auto zero) {
+    using R = decltype(zero);
+    Call call(out, {"dx_dot", "dweight_dot", "dbias_dot"});
+    const LinearCall<R> pass(call, x, weight, activation, parameter, dropout);
+    const R *upper_dot = call.in<R>(dy_dot, "dy_dot", pass.y_shape()), *upper = call.in<R>(dy, "dy", pass.y_shape());
+    const LinearDirection<R> dot = pass.direction(call, x_dot, weight_dot, py::none());
+    const R *value = pass.value(call, y),
+            *value_dot = pass.follow.is_identity() ? nullptr : call.in<R>(y_dot, "y_dot", pass.y_shape());
+    R* dx_dot = input_gradient ? call.out<R>(pass.x_shape()) : call.no_out<R>();
+    R *dweight_dot = call.out<R>(pass.weight_shape()), *dbias_dot = call.out<R>(pass.bias_shape());
+    return run_call(call, [&](int threads) {
+      linear_backward_tangent(dx_dot, dweight_dot, dbias_dot, upper_dot, value_dot, dot, upper, pass.x, pass.weight,
+                              value, pass.shape, pass.follow, threads);
+    });
+  });
+}
+
+}  // namespace
+
+void bind_linear(py::module_& m) {
+  m.def("linear_forward", &forward);
+  m.def("linear_backward", &backward);
+  m.def("linear_forward_tangent", &forward_tangent);
+  m.def("linear_backward_tangent", &backward_tangent);
+}
+
+}  // namespace optlab
