@@ -4,7 +4,7 @@ Landscapes, optimizers, and whole studies of many runs in one compiled call, the
 threads and every instruction set.
 """
 
-from optlab import landscapes, ops, random, schedules, stop
+from optlab import landscapes, nn, ops, random, schedules, stop
 from optlab.descend import descend
 from optlab.kernels.select import __version__, bits_version
 from optlab.landscape import Landscape
@@ -55,6 +55,7 @@ __all__ = [
     "descend",
     "landscapes",
     "log_spaced",
+    "nn",
     "ops",
     "random",
     "schedules",

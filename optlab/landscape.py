@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-import optlab.threads  # noqa: F401 - tells the kernels where to ask for the number of threads
 from optlab.checks import integer
 from optlab.kernels.select import cpu
 from optlab.layout import flat
+from optlab.random import normal
 
 Array = NDArray[Any]
 
@@ -165,8 +165,8 @@ def random_rotation(dim: int, seed: int) -> NDArray[np.float64]:
         True
     """
     dim, seed = integer("dim", dim, 1, 2**16), integer("seed", seed, 0, 2**64 - 1)
-    q = np.empty((dim, dim))
-    cpu.random_rotation(q, seed)
+    q = normal((dim, dim), seed, stream=cpu.streams["INIT"])
+    cpu.orthonormalize_rows(q)
     return q
 
 

@@ -1,7 +1,7 @@
 #include "cpu/draws.hpp"
 #include "cpu/environment.hpp"
 #include "cpu/noise.hpp"
-#include "cpu/rotation.hpp"
+#include "cpu/orthonormal.hpp"
 #include "families.hpp"
 #include "gate.hpp"
 #include "optlab/dual.hpp"
@@ -113,11 +113,14 @@ void bind_random(py::module_& m) {
         py::arg("step"), py::arg("first_run"));
   m.def("random_permutations", &permutations, py::arg("out"), py::arg("seed"), py::arg("stream"), py::arg("step"),
         py::arg("first_run"));
-  m.def("random_rotation", [](const py::handle& out, u64 seed) {
-    const py::array& q = gate<double>(out, "out", Access::write);
-    check_shape(q, "out", {q.shape(0), q.shape(0)});
+  m.def("orthonormalize_rows", [](const py::handle& rows) {
+    const py::array& q = gate<double>(rows, "rows", Access::write);
+    const Rows extent = rows_of(q, "rows");
+    check_shape(q, "rows", {extent.runs, std::max(extent.runs, extent.dim)});
     const FloatEnvironment environment;
-    random_rotation(pointer<double>(q), q.shape(0), seed);
+    const int threads = threads_now();
+    const ReleasedGil free;
+    orthonormalize_rows(pointer<double>(q), extent.runs, extent.dim, threads);
   });
   m.def("philox", [](const py::sequence& c, u64 key) {
     std::vector<u32> counter;

@@ -123,6 +123,26 @@ def of_perturbed(dtype: Any) -> str:
     return digest(path.last, path.stop_step, path.value, path.grad_norm)
 
 
+def of_init(dtype: Any) -> str:
+    """Initial parameters: scaled draws, orthogonal rows and columns."""
+    methods = ("xavier_uniform", "kaiming_normal", "torch_default", "orthogonal", "defazio_bottou")
+    drawn = [
+        ol.nn.init.resolve(name).draw(shape, 3, step=2**40, run=7, dtype=dtype)
+        for name in methods
+        for shape in ((33, 515), (300, 70))
+    ]
+    return digest(*drawn)
+
+
+def of_products(dtype: Any) -> str:
+    """Products that fill no tile, over more than one block of k, and a linear pass with all that follows it."""
+    normal = ol.random.normal
+    a, b, bias = (normal(shape, 1, dtype=dtype) for shape in ((130, 1030), (515, 1030), 515))
+    drop = ops.Dropout(0.3, 2)
+    y = ops.linear_forward(a, b, bias, "tanh", dropout=drop)
+    return digest(ops.matmul(a, b.T), y, *ops.linear_backward(y + 1, a, b, y, "tanh", dropout=drop))
+
+
 def all_hashes() -> dict[str, str]:
     """Name -> hash."""
     hashes = {"rotation": digest(ol.landscapes.StrictSaddle(dim=21, rotation=9).rotation)}
@@ -131,6 +151,9 @@ def all_hashes() -> dict[str, str]:
         hashes[f"random {bits}"] = of_draws(dtype)
         hashes[f"special {bits}"] = of_special(dtype)
         hashes[f"activations {bits}"] = of_activations(dtype)
+        hashes[f"init {bits}"] = of_init(dtype)
+        if cpu.isa != "v2":  # which has no fused multiply-add
+            hashes[f"products {bits}"] = of_products(dtype)
         hashes[f"perturbed {bits}"] = of_perturbed(dtype)
         for rule, opt in examples().items():
             hashes[f"steps {rule} {bits}"] = of_steps(opt, dtype)
