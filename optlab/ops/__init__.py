@@ -17,6 +17,24 @@ from optlab.ops.dropout import (
     dropout_forward,
     dropout_forward_tangent,
 )
+from optlab.ops.group_norm import (
+    group_norm_backward,
+    group_norm_backward_tangent,
+    group_norm_forward,
+    group_norm_forward_tangent,
+)
+from optlab.ops.instance_norm import (
+    instance_norm_backward,
+    instance_norm_backward_tangent,
+    instance_norm_forward,
+    instance_norm_forward_tangent,
+)
+from optlab.ops.layer_norm import (
+    layer_norm_backward,
+    layer_norm_backward_tangent,
+    layer_norm_forward,
+    layer_norm_forward_tangent,
+)
 from optlab.ops.linear import (
     Dropout,
     linear_backward,
@@ -33,6 +51,12 @@ from optlab.ops.maxout import (
     maxout_forward,
     maxout_forward_tangent,
 )
+from optlab.ops.weight_norm import (
+    weight_norm_backward,
+    weight_norm_backward_tangent,
+    weight_norm_forward,
+    weight_norm_forward_tangent,
+)
 
 __all__ = [
     "Dropout",
@@ -45,6 +69,18 @@ __all__ = [
     "dropout_backward_tangent",
     "dropout_forward",
     "dropout_forward_tangent",
+    "group_norm_backward",
+    "group_norm_backward_tangent",
+    "group_norm_forward",
+    "group_norm_forward_tangent",
+    "instance_norm_backward",
+    "instance_norm_backward_tangent",
+    "instance_norm_forward",
+    "instance_norm_forward_tangent",
+    "layer_norm_backward",
+    "layer_norm_backward_tangent",
+    "layer_norm_forward",
+    "layer_norm_forward_tangent",
     "linear_backward",
     "linear_backward_tangent",
     "linear_forward",
@@ -54,4 +90,8 @@ __all__ = [
     "maxout_backward_tangent",
     "maxout_forward",
     "maxout_forward_tangent",
+    "weight_norm_backward",
+    "weight_norm_backward_tangent",
+    "weight_norm_forward",
+    "weight_norm_forward_tangent",
 ]

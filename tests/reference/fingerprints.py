@@ -141,6 +141,26 @@ def of_products(dtype: Any) -> str:
     drop = ops.Dropout(0.3, 2)
     y = ops.linear_forward(a, b, bias, "tanh", dropout=drop)
     return digest(ops.matmul(a, b.T), y, *ops.linear_backward(y + 1, a, b, y, "tanh", dropout=drop))
+def of_norms(dtype: Any) -> str:
+    """Every normalization, all passes, in a size that threads share and in one that fills no register."""
+    draw, ops, results = np.random.default_rng(6).normal, ol.ops, []
+    for shape in ((115, 301), (3, 6, 1937), (5, 6, 7)):
+        x, dy, x_dot, dy_dot = (draw(size=shape).astype(dtype) for _ in range(4))
+        gamma, beta = (draw(size=shape[1]).astype(dtype) for _ in range(2))
+        kinds = ["layer"] if len(shape) == 2 else ["group", "instance"]
+        for kind in kinds:
+            passes = [getattr(ops, f"{kind}_norm_{name}") for name in ("forward", "backward", "forward_tangent")]
+            y = passes[0](x, *[3] * (kind == "group"), gamma, beta)
+            dots = passes[2](x_dot, x, gamma, *y[1:], beta, gamma)
+            back = getattr(ops, f"{kind}_norm_backward_tangent")
+            results += [*y, *dots, *passes[1](dy, x, gamma, *y[1:])]
+            results += back(dy_dot, x_dot, dy, x, gamma, *y[1:], *dots[1:], beta)
+    v, dw, v_dot, dw_dot = (draw(size=(115, 301)).astype(dtype) for _ in range(4))
+    w, norm = ops.weight_norm_forward(v, norm_g := v[:, 0].copy())
+    w_dot, norm_dot = ops.weight_norm_forward_tangent(v_dot, v, norm_g, norm)
+    results += [w, norm, w_dot, norm_dot, *ops.weight_norm_backward(dw, v, norm_g, norm)]
+    results += ops.weight_norm_backward_tangent(dw_dot, v_dot, dw, v, norm_g, norm, norm_dot)
+    return digest(*results)
 
 
 def all_hashes() -> dict[str, str]:
@@ -154,6 +174,7 @@ def all_hashes() -> dict[str, str]:
         hashes[f"init {bits}"] = of_init(dtype)
         if cpu.isa != "v2":  # which has no fused multiply-add
             hashes[f"products {bits}"] = of_products(dtype)
+        hashes[f"norms {bits}"] = of_norms(dtype)
         hashes[f"perturbed {bits}"] = of_perturbed(dtype)
         for rule, opt in examples().items():
             hashes[f"steps {rule} {bits}"] = of_steps(opt, dtype)

@@ -1,0 +1,172 @@
+"""Instance normalization: every channel of every sample with its own mean and variance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optlab.kernels.select import cpu
+
+
+def instance_norm_forward(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5, *, out: Any = None) -> Any:
+    """Instance normalization, and the statistics that the backward pass needs.
+
+    ::
+
+        y = γ (x − mean) rstd + β,     rstd = 1 / √(var + eps)
+
+    with mean and var over the positions of each channel of each sample, var over n (not n − 1), PyTorch's form in
+    training: group normalization with a group for every channel. A channel of equal numbers needs eps > 0.
+
+    Args:
+        x: (batch, channels, positions...), float32 or float64.
+        gamma: (channels,); None is all ones.
+        beta: (channels,); None is all zeros.
+        eps: A finite number >= 0, inside the root.
+        out: (y, mean, rstd), each an array to write or None.
+
+    Returns:
+        y of the shape of x, mean and rstd of shape (batch, channels).
+
+    Raises:
+        TypeError: an argument has a wrong type or dtype.
+        ValueError: a shape is wrong, memory is strided or overlaps, or eps is out of range.
+
+    Example:
+        >>> import numpy as np, optlab as ol
+        >>> y, mean, rstd = ol.ops.instance_norm_forward(np.array([[[1.0, 3.0, 5.0, 7.0]]]), eps=4.0)
+        >>> y, mean, rstd
+        (array([[[-1.        , -0.33333333,  0.33333333,  1.        ]]]), array([[4.]]), array([[0.33333333]]))
+
+    References:
+        Ulyanov, Vedaldi and Lempitsky, "Instance normalization: the missing ingredient for fast stylization", 2016.
+    """
+    return cpu.instance_norm_forward(x, gamma, beta, eps, out)
+
+
+def instance_norm_backward(dy: Any, x: Any, gamma: Any, mean: Any, rstd: Any, *, out: Any = None) -> Any:
+    """The gradients of a loss in x, γ and β from its gradient in y.
+
+    ::
+
+        x̂ = (x − mean) rstd,   g = γ dy
+        dx = rstd (g − mean(g) − x̂ mean(g x̂)),   dγ = Σ dy x̂,   dβ = Σ dy
+
+    with means over positions and sums over samples and positions, which are taken in fixed parts whatever the number
+    of threads.
+
+    Args:
+        dy: The gradient in y, of the shape of x.
+        x: (batch, channels, positions...), as in the forward pass.
+        gamma: (channels,); None is all ones, and dγ is the gradient there.
+        mean: (batch, channels), from the forward pass.
+        rstd: (batch, channels), likewise.
+        out: (dx, dgamma, dbeta), each an array to write or None.
+
+    Returns:
+        dx of the shape of x, dγ and dβ of shape (channels,).
+
+    Raises:
+        TypeError: an argument has a wrong type or dtype.
+        ValueError: a shape is wrong, or memory is strided or overlaps.
+
+    Example:
+        >>> import numpy as np, optlab as ol
+        >>> x, dy = np.array([[[1.0, 3.0, 5.0, 7.0]]]), np.array([[[1.0, 0.0, 0.0, 0.0]]])
+        >>> _, mean, rstd = ol.ops.instance_norm_forward(x, eps=4.0)
+        >>> dx, dgamma, dbeta = ol.ops.instance_norm_backward(dy, x, None, mean, rstd)
+        >>> dgamma, dbeta
+        (array([-1.]), array([1.]))
+    """
+    return cpu.instance_norm_backward(dy, x, gamma, mean, rstd, out)
+
+
+def instance_norm_forward_tangent(
+    x_dot: Any,
+    x: Any,
+    gamma: Any,
+    mean: Any,
+    rstd: Any,
+    gamma_dot: Any = None,
+    beta_dot: Any = None,
+    *,
+    out: Any = None,
+) -> Any:
+    """The derivative of :func:`instance_norm_forward` in the direction (ẋ, γ̇, β̇).
+
+    ::
+
+        mean' = mean(ẋ),   rstd' = −rstd mean(x̂ (ẋ − mean') rstd)
+        x̂' = (ẋ − mean') rstd + (x − mean) rstd',   y' = γ̇ x̂ + γ x̂' + β̇
+
+    Args:
+        x_dot: The direction, of the shape of x.
+        x: (batch, channels, positions...), as in the forward pass.
+        gamma: (channels,); None is all ones.
+        mean: (batch, channels), from the forward pass.
+        rstd: (batch, channels), likewise.
+        gamma_dot: (channels,); None is zero.
+        beta_dot: (channels,); None is zero.
+        out: (y_dot, mean_dot, rstd_dot), each an array to write or None.
+
+    Raises:
+        TypeError: an argument has a wrong type or dtype.
+        ValueError: a shape is wrong, or memory is strided or overlaps.
+
+    Example:
+        >>> import numpy as np, optlab as ol
+        >>> x = np.array([[[1.0, 3.0, 5.0, 7.0]]])
+        >>> _, mean, rstd = ol.ops.instance_norm_forward(x, eps=4.0)
+        >>> _, mean_dot, rstd_dot = ol.ops.instance_norm_forward_tangent(np.ones((1, 1, 4)), x, None, mean, rstd)
+        >>> mean_dot, abs(rstd_dot)  # a shift moves the mean alone
+        (array([[1.]]), array([[0.]]))
+    """
+    return cpu.instance_norm_forward_tangent(x_dot, x, gamma, mean, rstd, gamma_dot, beta_dot, out)
+
+
+def instance_norm_backward_tangent(
+    dy_dot: Any,
+    x_dot: Any,
+    dy: Any,
+    x: Any,
+    gamma: Any,
+    mean: Any,
+    rstd: Any,
+    mean_dot: Any,
+    rstd_dot: Any,
+    gamma_dot: Any = None,
+    *,
+    out: Any = None,
+) -> Any:
+    """The derivative of :func:`instance_norm_backward` in a direction: what a Hessian-vector product needs.
+
+    The formula of the backward pass, differentiated through its statistics by dual numbers.
+
+    Args:
+        dy_dot: The rate of dy, of the shape of x.
+        x_dot: The rate of x.
+        dy: The gradient in y.
+        x: (batch, channels, positions...), as in the forward pass.
+        gamma: (channels,); None is all ones.
+        mean: (batch, channels), from the forward pass.
+        rstd: (batch, channels), likewise.
+        mean_dot: (batch, channels), from :func:`instance_norm_forward_tangent` in the same direction.
+        rstd_dot: (batch, channels), likewise.
+        gamma_dot: (channels,); None is zero.
+        out: (dx_dot, dgamma_dot, dbeta_dot), each an array to write or None.
+
+    Raises:
+        TypeError: an argument has a wrong type or dtype.
+        ValueError: a shape is wrong, or memory is strided or overlaps.
+
+    Example:
+        >>> import numpy as np, optlab as ol
+        >>> x, dy = np.array([[[1.0, 3.0, 5.0, 7.0]]]), np.array([[[1.0, 0.0, 0.0, 0.0]]])
+        >>> _, mean, rstd = ol.ops.instance_norm_forward(x, eps=4.0)
+        >>> zero = np.zeros((1, 1))
+        >>> dots = ol.ops.instance_norm_backward_tangent(2 * dy, 0 * x, dy, x, None, mean, rstd, zero, zero)
+        >>> dots[1]  # at rest the backward pass is linear in dy
+        array([-2.])
+    """
+    return cpu.instance_norm_backward_tangent(
+        dy_dot, x_dot, dy, x, gamma, mean, rstd, mean_dot, rstd_dot, gamma_dot, out
+    )
