@@ -14,6 +14,7 @@ SOURCE = """
 #include "optlab/activations/list.hpp"
 #include "optlab/dual.hpp"
 #include "optlab/landscapes/list.hpp"
+#include "optlab/losses/list.hpp"
 #include "optlab/quantize.hpp"
 #include "optlab/random.hpp"
 #include "optlab/updates/list.hpp"
@@ -48,6 +49,10 @@ template <class R> __device__ void special(R* x) {
   const Dual<R> d = softplus(log1p(exp(Dual<R>{x[0], x[1]}))) * sigmoid(tanh(log(Dual<R>{x[1], x[0]})));
   x[0] = d.v + d.d;
 }
+template <class F, class R> __device__ void loss(R* x) {
+  x[0] += F::template value<R>(x[0], x[1], x[2]) + F::template slope<R>(x[0], x[1], x[2]);
+  x[0] += F::template curvature<R>(x[0], x[1], x[2]);
+}
 __device__ void quantize(float* x) {
   using First = FirstCode<float>;
   using Second = SecondCode<float>;
@@ -65,6 +70,8 @@ template <class R> __device__ void every(R* x, R* c, const double* p) {
 #define ACTIVATION(name, F) activation<F, R>(x);
   OPTLAB_ACTIVATIONS(ACTIVATION)
   special<R>(x);
+#define LOSS(name, F) loss<F, R>(x);
+  OPTLAB_LOSSES(LOSS)
   Bits<R> words[4];
   RandomWords<R>::draw(words, 1, 2, 3, kNoise, 4);
   Normal::apply<R>(x, words);

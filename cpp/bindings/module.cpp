@@ -18,4 +18,6 @@ OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
   optlab::bind_norms(m);
   optlab::bind_activations(m);
   optlab::bind_linear(m);
+  optlab::bind_losses(m);
+  optlab::bind_softmax(m);
 }

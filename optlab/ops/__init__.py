@@ -11,6 +11,10 @@ from optlab.ops.activation import (
     activation_forward_tangent,
     activations,
 )
+from optlab.ops.cross_entropy import (
+    softmax_cross_entropy,
+    softmax_cross_entropy_tangent,
+)
 from optlab.ops.dropout import (
     dropout_backward,
     dropout_backward_tangent,
@@ -42,6 +46,18 @@ from optlab.ops.linear import (
     linear_forward,
     linear_forward_tangent,
 )
+from optlab.ops.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_tangent,
+    huber,
+    huber_tangent,
+    kl_divergence,
+    kl_divergence_tangent,
+    l1,
+    l1_tangent,
+    mse,
+    mse_tangent,
+)
 from optlab.ops.matmul import (
     matmul,
 )
@@ -50,6 +66,16 @@ from optlab.ops.maxout import (
     maxout_backward_tangent,
     maxout_forward,
     maxout_forward_tangent,
+)
+from optlab.ops.softmax import (
+    log_softmax_backward,
+    log_softmax_backward_tangent,
+    log_softmax_forward,
+    log_softmax_forward_tangent,
+    softmax_backward,
+    softmax_backward_tangent,
+    softmax_forward,
+    softmax_forward_tangent,
 )
 from optlab.ops.weight_norm import (
     weight_norm_backward,
@@ -65,6 +91,8 @@ __all__ = [
     "activation_forward",
     "activation_forward_tangent",
     "activations",
+    "binary_cross_entropy",
+    "binary_cross_entropy_tangent",
     "dropout_backward",
     "dropout_backward_tangent",
     "dropout_forward",
@@ -73,10 +101,16 @@ __all__ = [
     "group_norm_backward_tangent",
     "group_norm_forward",
     "group_norm_forward_tangent",
+    "huber",
+    "huber_tangent",
     "instance_norm_backward",
     "instance_norm_backward_tangent",
     "instance_norm_forward",
     "instance_norm_forward_tangent",
+    "kl_divergence",
+    "kl_divergence_tangent",
+    "l1",
+    "l1_tangent",
     "layer_norm_backward",
     "layer_norm_backward_tangent",
     "layer_norm_forward",
@@ -85,11 +119,23 @@ __all__ = [
     "linear_backward_tangent",
     "linear_forward",
     "linear_forward_tangent",
+    "log_softmax_backward",
+    "log_softmax_backward_tangent",
+    "log_softmax_forward",
+    "log_softmax_forward_tangent",
     "matmul",
     "maxout_backward",
     "maxout_backward_tangent",
     "maxout_forward",
     "maxout_forward_tangent",
+    "mse",
+    "mse_tangent",
+    "softmax_backward",
+    "softmax_backward_tangent",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_tangent",
+    "softmax_forward",
+    "softmax_forward_tangent",
     "weight_norm_backward",
     "weight_norm_backward_tangent",
     "weight_norm_forward",

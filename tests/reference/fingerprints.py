@@ -14,6 +14,7 @@ from optlab.kernels.select import cpu
 from optlab.layout import Segment
 from reference.cases import examples
 from reference.compare import digest
+from reference.losses_bits import of_losses
 
 DTYPES = (np.float32, np.float64)
 
@@ -176,6 +177,7 @@ def all_hashes() -> dict[str, str]:
             hashes[f"products {bits}"] = of_products(dtype)
         hashes[f"norms {bits}"] = of_norms(dtype)
         hashes[f"perturbed {bits}"] = of_perturbed(dtype)
+        hashes[f"losses {bits}"] = of_losses(dtype)
         for rule, opt in examples().items():
             hashes[f"steps {rule} {bits}"] = of_steps(opt, dtype)
             hashes[f"study of {rule} {bits}"] = of_study(ol.landscapes.Quadratic(np.linspace(-0.5, 2, 33)), opt, dtype)
