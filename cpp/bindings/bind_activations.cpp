@@ -7,26 +7,10 @@
 namespace optlab {
 namespace {
 
-/// Element-wise work on fewer elements is done before another thread has woken.
-int elementwise_threads(i64 n) {
-  return n < 1 << 15 ? 1 : threads_now();
-}
-
-template <class Work>
-void without_gil(Work work) {
-  const ReleasedGil free;
-  work();
-}
-
-struct Input {
-  const py::handle& array;
-  const char* name;
-};
-
-/// Gates inputs of one shape and an output like them, and calls body(output, inputs, n), which checks the options and
-/// then runs without the GIL.
+/// Gates inputs of one shape and an output like them, and calls body(call, output, inputs, n), which checks the options
+/// and then runs the kernel.
 template <std::size_t count, class Body>
-py::object elementwise(const Input (&given)[count], const py::handle& out, Body body) {
+py::object elementwise(const Named (&given)[count], const py::handle& out, Body body) {
   return by_dtype(given[0].array, given[0].name, [&](auto zero) {
     using R = decltype(zero);
     const py::array& first = gate<R>(given[0].array, given[0].name, Access::read);
@@ -37,8 +21,7 @@ py::object elementwise(const Input (&given)[count], const py::handle& out, Body 
     Call call(out, {"out"});
     for (std::size_t k = 0; k < count; ++k) in[k] = call.in<R>(given[k].array, given[k].name, shape);
     R* to = call.out<R>(shape);
-    call.check();
-    body(to, in, static_cast<i64>(first.size()));
+    body(call, to, in, static_cast<i64>(first.size()));
     return call.result();
   });
 }
@@ -47,21 +30,21 @@ py::object elementwise(const Input (&given)[count], const py::handle& out, Body 
 
 /// Runs loop(activation, begin, n, parameter) over spans of the n elements.
 template <class R, class Loop>
-void run_activation(const py::handle& name, const py::handle& parameter, i64 n, Loop loop) {
+void run_activation(const Call& call, const py::handle& name, const py::handle& parameter, i64 n, Loop loop) {
   constexpr i64 chunk = 1024;
   const Activation<R>& activation = named_activation<R>(name);
   const R p = activation_parameter(activation, parameter);
-  const int threads = elementwise_threads(n);
-  const ReleasedGil free;
-  parallel((n + chunk - 1) / chunk, threads,
-           [&](i64 begin, i64 end) { loop(activation, begin * chunk, std::min(n, end * chunk) - begin * chunk, p); });
+  call.run(threads_for(n), [&](int threads) {
+    parallel((n + chunk - 1) / chunk, threads,
+             [&](i64 begin, i64 end) { loop(activation, begin * chunk, std::min(n, end * chunk) - begin * chunk, p); });
+  });
 }
 
 py::object activation_forward(const py::handle& x, const py::handle& name, const py::handle& parameter,
                               const py::handle& out) {
-  return elementwise({{x, "x"}}, out, [&](auto* y, auto** in, i64 n) {
+  return elementwise({{x, "x"}}, out, [&](const Call& call, auto* y, auto** in, i64 n) {
     using R = std::decay_t<decltype(*y)>;
-    run_activation<R>(name, parameter, n,
+    run_activation<R>(call, name, parameter, n,
                       [=](const Activation<R>& a, i64 at, i64 count, R p) { a.forward(y + at, in[0] + at, count, p); });
   });
 }
@@ -69,9 +52,9 @@ py::object activation_forward(const py::handle& x, const py::handle& name, const
 /// backward, and forward_tangent by another name.
 py::object activation_slope(const py::handle& d, const char* d_name, const py::handle& y, const py::handle& name,
                             const py::handle& parameter, const py::handle& out) {
-  return elementwise({{d, d_name}, {y, "y"}}, out, [&](auto* to, auto** in, i64 n) {
+  return elementwise({{d, d_name}, {y, "y"}}, out, [&](const Call& call, auto* to, auto** in, i64 n) {
     using R = std::decay_t<decltype(*to)>;
-    run_activation<R>(name, parameter, n, [=](const Activation<R>& a, i64 at, i64 count, R p) {
+    run_activation<R>(call, name, parameter, n, [=](const Activation<R>& a, i64 at, i64 count, R p) {
       a.backward(to + at, in[0] + at, in[1] + at, count, p);
     });
   });
@@ -81,9 +64,9 @@ py::object activation_backward_tangent(const py::handle& dy_dot, const py::handl
                                        const py::handle& y, const py::handle& name, const py::handle& parameter,
                                        const py::handle& out) {
   return elementwise({{dy_dot, "dy_dot"}, {y_dot, "y_dot"}, {dy, "dy"}, {y, "y"}}, out,
-                     [&](auto* to, auto** in, i64 n) {
+                     [&](const Call& call, auto* to, auto** in, i64 n) {
                        using R = std::decay_t<decltype(*to)>;
-                       run_activation<R>(name, parameter, n, [=](const Activation<R>& a, i64 at, i64 count, R p) {
+                       run_activation<R>(call, name, parameter, n, [=](const Activation<R>& a, i64 at, i64 count, R p) {
                          a.backward_tangent(to + at, in[0] + at, in[1] + at, in[2] + at, in[3] + at, count, p);
                        });
                      });
@@ -93,10 +76,9 @@ py::object activation_backward_tangent(const py::handle& dy_dot, const py::handl
 
 py::object dropout_map(const py::handle& x, const char* x_name, const py::handle& p, const py::handle& seed,
                        const py::handle& stream, const py::handle& step, const py::handle& run, const py::handle& out) {
-  return elementwise({{x, x_name}}, out, [&](auto* y, auto** in, i64 n) {
+  return elementwise({{x, x_name}}, out, [&](const Call& call, auto* y, auto** in, i64 n) {
     const DropoutOptions options = dropout_options({p, seed, stream, step, run}, x_name, n);
-    const int threads = elementwise_threads(n);
-    without_gil([&] { dropout(y, in[0], n, options.p, options.run, options.at, threads); });
+    call.run(threads_for(n), [&](int threads) { dropout(y, in[0], n, options.p, options.run, options.at, threads); });
   });
 }
 
@@ -138,9 +120,8 @@ py::object maxout_gather(const py::handle& from, const char* from_name, const py
     const R* values = call.in<R>(x, "x", shape.x);
     const R* taken = call.in<R>(from, from_name, shape.x);
     R* to = call.out<R>(shape.y);
-    call.check();
-    const int threads = elementwise_threads(shape.units * shape.pieces);
-    without_gil([&] { maxout_take(to, taken, values, shape.units, shape.pieces, threads); });
+    call.run(threads_for(shape.units * shape.pieces),
+             [&](int threads) { maxout_take(to, taken, values, shape.units, shape.pieces, threads); });
     return call.result();
   });
 }
@@ -155,9 +136,8 @@ py::object maxout_scatter(const py::handle& dy, const char* dy_name, const py::h
     const R* values = call.in<R>(x, "x", shape.x);
     const R* given = call.in<R>(dy, dy_name, shape.y);
     R* to = call.out<R>(shape.x);
-    call.check();
-    const int threads = elementwise_threads(shape.units * shape.pieces);
-    without_gil([&] { maxout_spread(to, given, values, shape.units, shape.pieces, threads); });
+    call.run(threads_for(shape.units * shape.pieces),
+             [&](int threads) { maxout_spread(to, given, values, shape.units, shape.pieces, threads); });
     return call.result();
   });
 }

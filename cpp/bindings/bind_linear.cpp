@@ -6,8 +6,6 @@
 namespace optlab {
 namespace {
 
-using Given = const py::handle&;
-
 /// x and weight, which every pass takes, and what follows them.
 template <class R>
 struct LinearCall {
@@ -35,32 +33,22 @@ struct LinearCall {
   Follow<R> follow;
 };
 
-/// Checks that no arrays overlap and runs work(threads) without the GIL.
-template <class Work>
-py::object run_call(Call& call, Work work) {
-  call.check();
-  const int threads = threads_now();
-  {
-    const ReleasedGil free;
-    work(threads);
-  }
-  return call.result();
-}
-
-py::object forward(Given x, Given weight, Given bias, Given activation, Given parameter, Given dropout, Given out) {
+py::object linear_forward_call(Given x, Given weight, Given bias, Given activation, Given parameter, Given dropout,
+                               Given out) {
   return by_dtype(x, "x", [&](auto zero) {
     using R = decltype(zero);
     Call call(out, {"y"});
     const LinearCall<R> pass(call, x, weight, activation, parameter, dropout);
     const R* b = call.optional<R>(bias, "bias", pass.bias_shape());
     R* y = call.out<R>(pass.y_shape());
-    return run_call(call,
-                    [&](int threads) { linear_forward(y, pass.x, pass.weight, b, pass.shape, pass.follow, threads); });
+    call.run(threads_now(),
+             [&](int threads) { linear_forward(y, pass.x, pass.weight, b, pass.shape, pass.follow, threads); });
+    return call.result();
   });
 }
 
-py::object backward(Given dy, Given x, Given weight, Given y, Given activation, Given parameter, Given dropout,
-                    bool input_gradient, Given out) {
+py::object linear_backward_call(Given dy, Given x, Given weight, Given y, Given activation, Given parameter,
+                                Given dropout, bool input_gradient, Given out) {
   return by_dtype(x, "x", [&](auto zero) {
     using R = decltype(zero);
     Call call(out, {"dx", "dweight", "dbias"});
@@ -68,14 +56,15 @@ py::object backward(Given dy, Given x, Given weight, Given y, Given activation, 
     const R *upper = call.in<R>(dy, "dy", pass.y_shape()), *value = pass.value(call, y);
     R* dx = input_gradient ? call.out<R>(pass.x_shape()) : call.no_out<R>();
     R *dweight = call.out<R>(pass.weight_shape()), *dbias = call.out<R>(pass.bias_shape());
-    return run_call(call, [&](int threads) {
+    call.run(threads_now(), [&](int threads) {
       linear_backward(dx, dweight, dbias, upper, pass.x, pass.weight, value, pass.shape, pass.follow, threads);
     });
+    return call.result();
   });
 }
 
-py::object forward_tangent(Given x_dot, Given x, Given weight, Given y, Given weight_dot, Given bias_dot,
-                           Given activation, Given parameter, Given dropout, Given out) {
+py::object linear_forward_tangent_call(Given x_dot, Given x, Given weight, Given y, Given weight_dot, Given bias_dot,
+                                       Given activation, Given parameter, Given dropout, Given out) {
   return by_dtype(x, "x", [&](auto zero) {
     using R = decltype(zero);
     Call call(out, {"y_dot"});
@@ -83,15 +72,16 @@ py::object forward_tangent(Given x_dot, Given x, Given weight, Given y, Given we
     const LinearDirection<R> dot = pass.direction(call, x_dot, weight_dot, bias_dot);
     const R* value = pass.value(call, y);
     R* y_dot = call.out<R>(pass.y_shape());
-    return run_call(call, [&](int threads) {
+    call.run(threads_now(), [&](int threads) {
       linear_forward_tangent(y_dot, dot, pass.x, pass.weight, value, pass.shape, pass.follow, threads);
     });
+    return call.result();
   });
 }
 
-py::object backward_tangent(Given dy_dot, Given x_dot, Given dy, Given x, Given weight, Given y, Given y_dot,
-                            Given weight_dot, Given activation, Given parameter, Given dropout, bool input_gradient,
-                            Given out) {
+py::object linear_backward_tangent_call(Given dy_dot, Given x_dot, Given dy, Given x, Given weight, Given y,
+                                        Given y_dot, Given weight_dot, Given activation, Given parameter, Given dropout,
+                                        bool input_gradient, Given out) {
   return by_dtype(x, "x", [&](auto zero) {
     using R = decltype(zero);
     Call call(out, {"dx_dot", "dweight_dot", "dbias_dot"});
@@ -102,20 +92,21 @@ py::object backward_tangent(Given dy_dot, Given x_dot, Given dy, Given x, Given 
             *value_dot = pass.follow.is_identity() ? nullptr : call.in<R>(y_dot, "y_dot", pass.y_shape());
     R* dx_dot = input_gradient ? call.out<R>(pass.x_shape()) : call.no_out<R>();
     R *dweight_dot = call.out<R>(pass.weight_shape()), *dbias_dot = call.out<R>(pass.bias_shape());
-    return run_call(call, [&](int threads) {
+    call.run(threads_now(), [&](int threads) {
       linear_backward_tangent(dx_dot, dweight_dot, dbias_dot, upper_dot, value_dot, dot, upper, pass.x, pass.weight,
                               value, pass.shape, pass.follow, threads);
     });
+    return call.result();
   });
 }
 
 }  // namespace
 
 void bind_linear(py::module_& m) {
-  m.def("linear_forward", &forward);
-  m.def("linear_backward", &backward);
-  m.def("linear_forward_tangent", &forward_tangent);
-  m.def("linear_backward_tangent", &backward_tangent);
+  m.def("linear_forward", &linear_forward_call);
+  m.def("linear_backward", &linear_backward_call);
+  m.def("linear_forward_tangent", &linear_forward_tangent_call);
+  m.def("linear_backward_tangent", &linear_backward_tangent_call);
 }
 
 }  // namespace optlab

@@ -1,28 +1,14 @@
-#include <limits>
-
 #include "call.hpp"
 #include "cpu/cross_entropy.hpp"
 #include "cpu/losses.hpp"
 #include "families.hpp"
-#include "loss_threads.hpp"
+#include "options.hpp"
 
 namespace optlab {
 namespace {
 
-/// A number in [low, high], or above low where `open`.
-double option_in(const py::handle& given, const char* name, double low, double high, bool open, const char* range) {
-  const double value = PyFloat_AsDouble(given.ptr());
-  const bool failed = PyErr_Occurred() != nullptr;
-  PyErr_Clear();
-  const std::string text = std::string(name) + ": got ";
-  if (failed) throw py::type_error(text + py::cast<std::string>(py::repr(given)) + ", expected a number " + range);
-  if (!(open ? value > low : value >= low) || !(value <= high))
-    throw py::value_error(text + py::cast<std::string>(py::repr(given)) + ", expected a number " + range);
-  return value;
-}
-
 double smoothing_in(const py::handle& given) {
-  return option_in(given, "label_smoothing", 0, 1, false, "in [0, 1]");
+  return number_option(given, "label_smoothing", 0, 1, false, "number in [0, 1]");
 }
 
 /// rows: what "batchmean" divides by, or 0 where it is not offered.
@@ -34,7 +20,7 @@ Reduction reduction_in(const py::handle& given, i64 terms, i64 rows) {
     if (name == "none") return {true, 1};
     if (name == "batchmean" && rows) return {false, static_cast<double>(rows)};
   }
-  const std::string text = "reduction: got " + py::cast<std::string>(py::repr(given)) + ", expected ";
+  const std::string text = "reduction: got " + repr_of(given) + ", expected ";
   throw py::value_error(text + (rows ? "'mean', 'batchmean', 'sum' or 'none'" : "'mean', 'sum' or 'none'"));
 }
 
@@ -93,14 +79,9 @@ py::object cross_entropy(const py::handle& logits, const py::handle& labels, con
     const auto of = cross_entropy_of<R>(call, logits, labels, smoothing, reduction);
     R* loss = call.out<R>(of.how.each ? Shape{of.rows} : Shape{});
     R* dlogits = call.gradient<R>({of.rows, of.classes});
-    call.check();
     check_labels(of);
-    const int threads = loss_threads(of.rows * of.classes);
-    {
-      const FloatEnvironment environment;
-      const ReleasedGil free;
-      softmax_cross_entropy(loss, dlogits, of, threads);
-    }
+    call.run(threads_for(of.rows * of.classes),
+             [&](int threads) { softmax_cross_entropy(loss, dlogits, of, threads); });
     return call.result();
   });
 }
@@ -114,22 +95,16 @@ py::object cross_entropy_tangent(const py::handle& logits_dot, const py::handle&
     const R* direction = call.in<R>(logits_dot, "logits_dot", {of.rows, of.classes});
     R* loss_dot = call.out<R>(of.how.each ? Shape{of.rows} : Shape{});
     R* dlogits_dot = call.out<R>({of.rows, of.classes});
-    call.check();
     check_labels(of);
-    const int threads = loss_threads(of.rows * of.classes);
-    {
-      const FloatEnvironment environment;
-      const ReleasedGil free;
-      softmax_cross_entropy_tangent(loss_dot, dlogits_dot, direction, of, threads);
-    }
+    call.run(threads_for(of.rows * of.classes),
+             [&](int threads) { softmax_cross_entropy_tangent(loss_dot, dlogits_dot, direction, of, threads); });
     return call.result();
   });
 }
 
 /// What the option of each rule may be; rules without one are given 0.
 double option_of(LossKind kind, const py::handle& given) {
-  if (kind == LossKind::huber)
-    return option_in(given, "delta", 0, std::numeric_limits<double>::max(), true, "> 0 and finite");
+  if (kind == LossKind::huber) return number_option(given, "delta", 0, HUGE_VAL, true, "finite number > 0");
   return kind == LossKind::binary_cross_entropy ? smoothing_in(given) : 0;
 }
 
@@ -153,13 +128,7 @@ py::object any_loss(LossKind kind, const py::handle& prediction, const py::handl
     const auto of = loss_of<R>(kind, call, prediction, target, option, reduction, shape);
     R* value = call.out<R>(of.how.each ? shape : Shape{});
     R* dprediction = call.gradient<R>(shape);
-    call.check();
-    const int threads = loss_threads(of.n);
-    {
-      const FloatEnvironment environment;
-      const ReleasedGil free;
-      loss(kind, value, dprediction, of, threads);
-    }
+    call.run(threads_for(of.n), [&](int threads) { loss(kind, value, dprediction, of, threads); });
     return call.result();
   });
 }
@@ -175,13 +144,8 @@ py::object any_loss_tangent(LossKind kind, const py::handle& prediction_dot, con
     const R* direction = call.in<R>(prediction_dot, "prediction_dot", shape);
     R* loss_dot = call.out<R>(of.how.each ? shape : Shape{});
     R* dprediction_dot = call.out<R>(shape);
-    call.check();
-    const int threads = loss_threads(of.n);
-    {
-      const FloatEnvironment environment;
-      const ReleasedGil free;
-      loss_tangent(kind, loss_dot, dprediction_dot, direction, of, threads);
-    }
+    call.run(threads_for(of.n),
+             [&](int threads) { loss_tangent(kind, loss_dot, dprediction_dot, direction, of, threads); });
     return call.result();
   });
 }

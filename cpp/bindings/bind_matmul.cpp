@@ -16,12 +16,8 @@ py::object matmul_as(const py::handle& a, const py::handle& b, bool accumulate, 
   const ProductShape shape{sizes.m, reinterpret_cast<const py::array&>(b).shape(1), sizes.k};
   if (accumulate && out.is_none()) throw py::value_error("out: got None, expected the array to which to add");
   R* c = call.out<R>({shape.m, shape.n});
-  call.check();
-  const int threads = threads_now();
-  {
-    const ReleasedGil free;
-    multiply<R>(c, shape.n, left, right, shape, accumulate, nullptr, threads);
-  }
+  call.run(threads_now(),
+           [&](int threads) { multiply<R>(c, shape.n, left, right, shape, accumulate, nullptr, threads); });
   return call.result();
 }
 

@@ -9,7 +9,7 @@ py::object forward(Kind kind, Given x, Given groups, Given gamma, Given beta, Gi
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     const Layout at = layout_of(kind, x, groups, x);
-    const double checked = checked_eps(eps);
+    const double checked = eps_option(eps);
     Arrays<R> call(out, {"y", "mean", "rstd"});
     const R* from = call.template in<R>(x, "x", at.x);
     const R* scale = call.filled(gamma, "gamma", at.channels(), R(1));
@@ -17,8 +17,9 @@ py::object forward(Kind kind, Given x, Given groups, Given gamma, Given beta, Gi
     R* y = call.template out<R>(at.x);
     R* mean = call.template out<R>(at.statistics);
     R* rstd = call.template out<R>(at.statistics);
-    return finished(
-        call, [&](int threads) { group_norm_forward(y, mean, rstd, from, scale, shift, checked, at.norm, threads); });
+    call.run(threads_now(),
+             [&](int threads) { group_norm_forward(y, mean, rstd, from, scale, shift, checked, at.norm, threads); });
+    return call.result();
   });
 }
 
@@ -36,9 +37,10 @@ py::object forward_tangent(Kind kind, Given x_dot, Given x, Given gamma, Given m
     R* y = call.template out<R>(at.x);
     R* mean_rate = call.template out<R>(at.statistics);
     R* rstd_rate = call.template out<R>(at.statistics);
-    return finished(call, [&](int threads) {
+    call.run(threads_now(), [&](int threads) {
       group_norm_forward_tangent(y, mean_rate, rstd_rate, from, scale, shift, means, rstds, at.norm, threads);
     });
+    return call.result();
   });
 }
 
@@ -54,9 +56,10 @@ py::object backward(Kind kind, Given dy, Given x, Given gamma, Given mean, Given
     R* dx = call.template out<R>(at.x);
     R* dgamma = call.template out<R>(at.channels());
     R* dbeta = call.template out<R>(at.channels());
-    return finished(call, [&](int threads) {
+    call.run(threads_now(), [&](int threads) {
       group_norm_backward(dx, dgamma, dbeta, gradient, from, scale, means, rstds, at.norm, threads);
     });
+    return call.result();
   });
 }
 
@@ -74,9 +77,10 @@ py::object backward_tangent(Kind kind, Given dy_dot, Given x_dot, Given dy, Give
     R* dx = call.template out<R>(at.x);
     R* dgamma = call.template out<R>(at.channels());
     R* dbeta = call.template out<R>(at.channels());
-    return finished(call, [&](int threads) {
+    call.run(threads_now(), [&](int threads) {
       group_norm_backward(dx, dgamma, dbeta, gradient, from, scale, means, rstds, at.norm, threads);
     });
+    return call.result();
   });
 }
 
@@ -101,7 +105,8 @@ py::object weight_forward(Given v, Given g, Given out) {
     const R* scale = call.template in<R>(g, "g", at.g);
     R* w = call.template out<R>(at.v);
     R* norm = call.template out<R>(at.g);
-    return finished(call, [&](int threads) { weight_norm_forward(w, norm, from, scale, at.v[0], at.v[1], threads); });
+    call.run(threads_now(), [&](int threads) { weight_norm_forward(w, norm, from, scale, at.v[0], at.v[1], threads); });
+    return call.result();
   });
 }
 
@@ -116,9 +121,10 @@ py::object weight_forward_tangent(Given v_dot, Given v, Given g, Given norm, Giv
     const R* norms = call.template in<R>(norm, "norm", at.g);
     R* w = call.template out<R>(at.v);
     R* norm_rate = call.template out<R>(at.g);
-    return finished(call, [&](int threads) {
+    call.run(threads_now(), [&](int threads) {
       weight_norm_forward_tangent(w, norm_rate, from, scale, norms, at.v[0], at.v[1], threads);
     });
+    return call.result();
   });
 }
 
@@ -131,9 +137,10 @@ py::object weight_backward(Given dw, Given v, Given g, Given norm, Given out) {
     const Plain<R> scale{call.template in<R>(g, "g", at.g)}, norms{call.template in<R>(norm, "norm", at.g)};
     R* dv = call.template out<R>(at.v);
     R* dg = call.template out<R>(at.g);
-    return finished(call, [&](int threads) {
+    call.run(threads_now(), [&](int threads) {
       weight_norm_backward(dv, dg, gradient, from, scale, norms, at.v[0], at.v[1], threads);
     });
+    return call.result();
   });
 }
 
@@ -150,9 +157,10 @@ py::object weight_backward_tangent(Given dw_dot, Given v_dot, Given dw, Given v,
     const WithRate<R> norms = call.with_rate(norm, "norm", norm_dot, "norm_dot", at.g);
     R* dv = call.template out<R>(at.v);
     R* dg = call.template out<R>(at.g);
-    return finished(call, [&](int threads) {
+    call.run(threads_now(), [&](int threads) {
       weight_norm_backward(dv, dg, gradient, from, scale, norms, at.v[0], at.v[1], threads);
     });
+    return call.result();
   });
 }
 

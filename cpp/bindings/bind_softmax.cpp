@@ -1,19 +1,13 @@
 #include "call.hpp"
 #include "cpu/softmax.hpp"
 #include "families.hpp"
-#include "loss_threads.hpp"
 
 namespace optlab {
 namespace {
 
-struct Given {
-  py::handle array;
-  const char* name;
-};
-
 /// kernel(out, in, rows, classes, threads) of some arrays of one shape (rows, classes) into another.
 template <std::size_t n, class Kernel>
-py::object row_wise(const Given (&given)[n], const char* result, const py::handle& out, Kernel kernel) {
+py::object row_wise(const Named (&given)[n], const char* result, const py::handle& out, Kernel kernel) {
   return by_dtype(given[0].array, given[0].name, [&](auto r) {
     using R = decltype(r);
     Call call(out, {result});
@@ -24,12 +18,7 @@ py::object row_wise(const Given (&given)[n], const char* result, const py::handl
       if (k == 0) shape = shape_of(reinterpret_cast<const py::array&>(given[k].array));
     }
     R* to = call.out<R>(shape);
-    call.check();
-    const int threads = loss_threads(shape[0] * shape[1]);
-    {
-      const ReleasedGil free;
-      kernel(to, in, shape[0], shape[1], threads);
-    }
+    call.run(threads_for(shape[0] * shape[1]), [&](int threads) { kernel(to, in, shape[0], shape[1], threads); });
     return call.result();
   });
 }

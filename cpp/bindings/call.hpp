@@ -7,7 +7,20 @@
 
 namespace optlab {
 
+using Given = const py::handle&;
 using Shape = std::vector<py::ssize_t>;
+
+/// An argument that is told by its name when it is refused.
+struct Named {
+  Given array;
+  const char* name;
+};
+
+/// How many threads share a kernel that does little for each element: a few elements are done before a second one
+/// wakes.
+inline int threads_for(py::ssize_t elements) {
+  return elements < 1 << 15 ? 1 : threads_now();
+}
 
 inline Shape shape_of(const py::array& array) {
   return {array.shape(), array.shape() + array.ndim()};
@@ -102,6 +115,15 @@ class Call {
           throw py::value_error(std::string(b.name) + " and " + a.name +
                                 ": got overlapping memory, expected separate arrays");
       }
+  }
+
+  /// Checks that no output overlaps and calls work(threads) without the GIL.
+  template <class Work>
+  void run(int threads, Work work) const {
+    check();
+    const ReleasedGil free;
+    const FloatEnvironment environment;
+    work(threads);
   }
 
   /// The output, or the tuple of outputs.

@@ -1,37 +1,21 @@
 // What the calls of the normalizations are checked for. All bindings are compiled as one file: these names are this
 // family's own.
 #pragma once
-#include <cmath>
 #include <deque>
 
 #include "call.hpp"
 #include "cpu/group_norm.hpp"
+#include "options.hpp"
 
 namespace optlab::norms {
 
-using Given = const py::handle&;
 enum class Kind { layer, group, instance };
 
-inline double checked_eps(Given given) {
-  const bool number = PyFloat_Check(given.ptr()) || (PyLong_Check(given.ptr()) && !PyBool_Check(given.ptr()));
-  if (!number) throw py::type_error("eps: got " + py::cast<std::string>(py::repr(given)) + ", expected a number");
-  const double eps = PyFloat_AsDouble(given.ptr());
-  if (!(eps >= 0) || std::isinf(eps))
-    throw py::value_error("eps: got " + py::cast<std::string>(py::repr(given)) + ", expected a finite number >= 0");
-  return eps;
-}
-
 inline i64 checked_groups(Given given, i64 channels) {
-  const auto text = [&] { return "groups: got " + py::cast<std::string>(py::repr(given)); };
-  if (!PyIndex_Check(given.ptr()) || PyBool_Check(given.ptr()))
-    throw py::type_error(text() + ", expected a whole number");
-  const auto index = py::reinterpret_steal<py::object>(PyNumber_Index(given.ptr()));
-  if (!index) throw py::error_already_set();
-  int beyond = 0;
-  const i64 groups = PyLong_AsLongLongAndOverflow(index.ptr(), &beyond);
-  if (beyond || groups < 1 || channels % groups)
-    throw py::value_error(text() + ", expected a whole number that divides the " + std::to_string(channels) +
-                          " channels");
+  const i64 groups = static_cast<i64>(whole_option(given, "groups", 1, static_cast<u64>(std::max<i64>(channels, 1))));
+  if (channels % groups)
+    throw py::value_error("groups: got " + repr_of(given) + ", expected a whole number that divides the " +
+                          std::to_string(channels) + " channels");
   return groups;
 }
 
@@ -95,18 +79,5 @@ class Arrays : public Call {
  private:
   std::deque<std::vector<R>> made_;
 };
-
-/// Checks the arrays and calls work(threads) without the GIL.
-template <class Work>
-py::object finished(Call& call, const Work& work) {
-  call.check();
-  const int threads = threads_now();
-  {
-    const ReleasedGil free;
-    const FloatEnvironment environment;
-    work(threads);
-  }
-  return call.result();
-}
 
 }  // namespace optlab::norms

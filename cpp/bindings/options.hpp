@@ -23,6 +23,18 @@ inline double real_option(const py::handle& given, const char* name) {
   return value;
 }
 
+/// A finite number from low to high, or above low where `open`.
+inline double number_option(const py::handle& given, const char* name, double low, double high, bool open,
+                            const char* expected) {
+  const double value = real_option(given, name);
+  if (std::isfinite(value) && (open ? value > low : value >= low) && value <= high) return value;
+  throw py::value_error(std::string(name) + ": got " + repr_of(given) + ", expected a " + expected);
+}
+
+inline double eps_option(const py::handle& given) {
+  return number_option(given, "eps", 0, HUGE_VAL, false, "finite number >= 0");
+}
+
 /// A whole number from low to high.
 inline u64 whole_option(const py::handle& given, const char* name, u64 low, u64 high) {
   const bool fits = !PyBool_Check(given.ptr()) && PyIndex_Check(given.ptr());

@@ -43,6 +43,8 @@ class Product {
 
  private:
   static constexpr i64 kWidth = kTilePacks * kLanes<R>;
+  /// Rows that are farther apart than a page cost the arithmetic more than a loop of its own that packs them.
+  static constexpr i64 kNear = 4096 / sizeof(R);
 
   void row_block(Range rows, Range columns, R* left, R* right) const {
     const i64 blocks = parts_of(shape_.k, kBlockK);
@@ -69,14 +71,21 @@ class Product {
   }
 
   void column_panel(Range rows, Range columns, Range k, const R* left, R* right, bool add) const {
-    const i64 packs = columns.size() > kLanes<R> ? 2 : 1;
-    pack_panel(right, packs * kLanes<R>, right_strip(columns, k), k.size());
+    const Strip<R> strip = right_strip(columns, k);
+    const bool wide = columns.size() > kLanes<R>,
+               pack_first = strip.across == 1 && strip.valid == kWidth && strip.along <= kNear;
+    if (!pack_first) pack_panel(right, wide ? kWidth : kLanes<R>, strip, k.size());
     const Range next{columns.end, std::min(shape_.n, columns.end + kWidth)};
     const i64 panels = parts_of(rows.size(), kTileRows);
     for (i64 p = 0; p < panels; ++p) {
       const Range of = part(rows.size(), panels, p);
-      find_tile<R>(of.size(), packs)(at(rows.begin + of.begin, columns.begin), stride_, columns.size(),
-                                     left + of.begin * k.size(), right, k.size(), add);
+      const Tile<R> tile{at(rows.begin + of.begin, columns.begin), stride_, columns.size(), add};
+      const R* a = left + of.begin * k.size();
+      const i64 kernel = of.size() - 1;
+      if (pack_first && p == 0)
+        kTiles<R>.packing[kernel](tile, a, strip.data, strip.along, right, k.size());
+      else
+        (wide ? kTiles<R>.wide : kTiles<R>.narrow)[kernel](tile, a, right, k.size());
       fetch_strip(right_strip(next, k), k.size(), panels, p);
     }
   }

@@ -42,60 +42,105 @@ inline constexpr int kTileRows = 4, kTilePacks = 2;
 /// c is fetched so many k before it is wanted: the panels that stream through the cache would throw it out again.
 inline constexpr i64 kLate = 48;
 
-/// c (+)= a b for panels a (k, rows) and b (k, packs * lanes); only the first `columns` of c exist.
-template <class R, int rows, int packs>
-void multiply_tile(R* c, i64 stride, i64 columns, const R* a, const R* b, i64 k, bool add) {
-  constexpr int lanes = kLanes<R>;
-  Pack<R> sum[rows][packs] = {};
+/// A tile of c, its rows `stride` apart; `add` tells whether it holds something to add to.
+template <class R>
+struct Tile {
+  R* c;
+  i64 stride, columns;
+  bool add;
+};
+
+/// sum += a b for a panel a (k, rows), where next_right(right) gives the packs of b for one k after the other.
+template <class R, int rows, int packs, class Next>
+OPTLAB_HD void sum_tile(Pack<R> (&sum)[rows][packs], const Tile<R>& tile, const R* a, i64 k, Next next_right) {
   i64 end = std::max<i64>(0, k - kLate);
   for (i64 p = 0; p < k; end = k) {
-    for (; p < end; ++p) {
+    for (; p < end; ++p, a += rows) {
       Pack<R> right[packs];
-#pragma GCC unroll 2
-      for (int j = 0; j < packs; ++j) right[j] = load(b + j * lanes);
+      next_right(right);
 #pragma GCC unroll 14
       for (int i = 0; i < rows; ++i) {
         const Pack<R> left = a[i] - Pack<R>{};
 #pragma GCC unroll 2
         for (int j = 0; j < packs; ++j) sum[i][j] = fused<R>(left, right[j], sum[i][j]);
       }
-      a += rows;
-      b += packs * lanes;
     }
     if (end < k)
       for (int i = 0; i < rows; ++i)
-        for (int j = 0; j < packs; ++j) __builtin_prefetch(c + i * stride + j * lanes, 1);
+        for (int j = 0; j < packs; ++j) __builtin_prefetch(tile.c + i * tile.stride + j * kLanes<R>, 1);
   }
-  if (columns == packs * lanes) {
+}
+
+template <class R, int rows, int packs>
+OPTLAB_HD void store_tile(const Tile<R>& tile, const Pack<R> (&sum)[rows][packs]) {
+  constexpr int lanes = kLanes<R>;
+  if (tile.columns == packs * lanes) {
 #pragma GCC unroll 14
     for (int i = 0; i < rows; ++i)
 #pragma GCC unroll 2
       for (int j = 0; j < packs; ++j) {
-        R* at = c + i * stride + j * lanes;
-        store(at, add ? load(at) + sum[i][j] : sum[i][j]);
+        R* at = tile.c + i * tile.stride + j * lanes;
+        store(at, tile.add ? load(at) + sum[i][j] : sum[i][j]);
       }
     return;
   }
   R whole[rows][packs * lanes];
   std::memcpy(whole, sum, sizeof whole);
   for (int i = 0; i < rows; ++i)
-    for (i64 j = 0; j < columns; ++j) c[i * stride + j] = add ? c[i * stride + j] + whole[i][j] : whole[i][j];
+    for (i64 j = 0; j < tile.columns; ++j) {
+      R& at = tile.c[i * tile.stride + j];
+      at = tile.add ? at + whole[i][j] : whole[i][j];
+    }
+}
+
+/// tile (+)= a b for panels a (k, rows) and b (k, packs * lanes).
+template <class R, int rows, int packs>
+void multiply_tile(const Tile<R>& tile, const R* a, const R* b, i64 k) {
+  Pack<R> sum[rows][packs] = {};
+  sum_tile<R>(sum, tile, a, k, [&](Pack<R>* right) {
+#pragma GCC unroll 2
+    for (int j = 0; j < packs; ++j) right[j] = load(b + j * kLanes<R>);
+    b += packs * kLanes<R>;
+  });
+  store_tile<R>(tile, sum);
+}
+
+/// The same where b still lies in its matrix, the rows of k `step` apart; on the way it is packed into `panel`. The
+/// stores find room beside the arithmetic, so the first tile of a panel packs it for nothing.
+template <class R, int rows>
+void multiply_tile_and_pack(const Tile<R>& tile, const R* a, const R* b, i64 step, R* panel, i64 k) {
+  constexpr int packs = kTilePacks;
+  Pack<R> sum[rows][packs] = {};
+  sum_tile<R>(sum, tile, a, k, [&](Pack<R>* right) {
+#pragma GCC unroll 2
+    for (int j = 0; j < packs; ++j) {
+      right[j] = load(b + j * kLanes<R>);
+      store(panel + j * kLanes<R>, right[j]);
+    }
+    b += step;
+    panel += packs * kLanes<R>;
+  });
+  store_tile<R>(tile, sum);
 }
 
 template <class R>
-using MultiplyTile = void (*)(R*, i64, i64, const R*, const R*, i64, bool);
-
-template <class R, int packs, int... row>
-constexpr MultiplyTile<R> tile_of(i64 rows, std::integer_sequence<int, row...>) {
-  constexpr MultiplyTile<R> table[] = {multiply_tile<R, row + 1, packs>...};
-  return table[rows - 1];
-}
-
-/// The kernel for a tile of so many rows and packs.
+using MultiplyTile = void (*)(const Tile<R>&, const R*, const R*, i64);
 template <class R>
-MultiplyTile<R> find_tile(i64 rows, i64 packs) {
-  constexpr auto all = std::make_integer_sequence<int, kTileRows>();
-  return packs == 1 ? tile_of<R, 1>(rows, all) : tile_of<R, 2>(rows, all);
+using MultiplyTileAndPack = void (*)(const Tile<R>&, const R*, const R*, i64, R*, i64);
+
+/// The kernels for tiles of 1, 2, ... rows.
+template <class R>
+struct Tiles {
+  MultiplyTile<R> narrow[kTileRows], wide[kTileRows];
+  MultiplyTileAndPack<R> packing[kTileRows];
+};
+
+template <class R, int... row>
+constexpr Tiles<R> make_tiles(std::integer_sequence<int, row...>) {
+  return {
+      {multiply_tile<R, row + 1, 1>...}, {multiply_tile<R, row + 1, 2>...}, {multiply_tile_and_pack<R, row + 1>...}};
 }
+template <class R>
+inline constexpr Tiles<R> kTiles = make_tiles<R>(std::make_integer_sequence<int, kTileRows>());
 
 }  // namespace optlab

@@ -1,0 +1,68 @@
+"""The benchmarks of passes: what their rows say, that a wrong result is found out, and that peers agree; never a speed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from optlab import ops
+from optlab.bench import dense, matmul, passes
+from optlab.bench import rows as rows_module
+from optlab.bench.passes import Pass
+
+SMALL = {form: matmul.product((5, 7, 6), form, 1e9) for form in matmul.FORMS}
+EVERYTHING = [*SMALL.values(), *(make(True) for make in dense.PASSES)]
+
+
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "SETTLE", 0.0)
+
+
+def name(case: Pass) -> str:
+    return f"{case.kernel}, {case.case}"
+
+
+@pytest.mark.parametrize("case", EVERYTHING, ids=name)
+def test_ours_agrees_with_float64(case: Pass) -> None:
+    assert case.disagreement(case.ours()) == ""
+
+
+@pytest.mark.parametrize("case", EVERYTHING, ids=name)
+def test_installed_peers_agree(case: Pass) -> None:
+    for peer, make in case.makers.items():
+        pytest.importorskip(passes.MODULES[peer.split()[0]])
+        assert case.disagreement(make()()) == "", peer
+
+
+def test_rows_hold_the_fields_of_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "MODULES", {"NumPy": "numpy", "PyTorch": "a_library_that_nobody_has", "JAX": "neither"})
+    by_peer = {row.peer: row for row in SMALL["y = x W'"].rows(1)}
+    assert by_peer["NumPy"].agrees == "yes"
+    assert by_peer["PyTorch"].agrees == by_peer["JAX"].agrees == "not installed"
+    row = by_peer["NumPy"]
+    assert (row.kernel, row.case, row.dtype) == ("matmul", "y = x W', 5 x 7 x 6", "float32")
+    assert row.limit_share == pytest.approx(2 * 5 * 7 * 6 / 1e9 / row.seconds)
+    assert row.limit == "1 GFLOP/s"
+
+
+def test_a_wrong_kernel_is_never_timed() -> None:
+    case = SMALL["dx = dy W"]
+    wrong = replace(case, ours=lambda: [array * np.float32(1.001) for array in case.ours()])
+    with pytest.raises(AssertionError, match=r"matmul, dx = dy W, .*: ours result 0 differs by"):
+        wrong.rows(1)
+
+
+def test_a_wrong_mask_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ops.dropout_forward
+    case = dense.dropout(True)
+    monkeypatch.setattr(ops, "dropout_forward", lambda x, p, seed, out: real(x, 0.49, seed, out=out))
+    assert "result" in case.disagreement(case.ours())
+
+
+def test_a_nan_never_agrees() -> None:
+    case: Any = SMALL["dW = dy' x"]
+    assert case.disagreement([np.full_like(case.exact[0], np.nan)]) != ""
