@@ -35,6 +35,8 @@ void bind_gate(py::module_& m) {
   m.def("threads", &threads_now, "The number of threads a kernel called here would use.");
   m.def("update_bandwidth", &update_bandwidth, py::arg("read_only"), py::arg("read_write"), py::arg("elements"),
         py::arg("threads"), py::arg("repeats"), py::call_guard<ReleasedGil>());
+  m.def("stream_bandwidth", &stream_bandwidth, py::arg("read"), py::arg("elements"), py::arg("threads"),
+        py::arg("repeats"), py::call_guard<ReleasedGil>());
   m.def("peak_operations", &peak_operations, py::arg("threads"), py::call_guard<ReleasedGil>());
   m.def("product_peak", &product_peak<float>, py::arg("threads"), py::call_guard<ReleasedGil>());
   m.def("check_array", &check_floats, py::arg("array"), py::arg("name"),

@@ -15,5 +15,6 @@ void bind_activations(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
 void bind_softmax(pybind11::module_& m);
+void bind_batch_norm(pybind11::module_& m);
 
 }  // namespace optlab

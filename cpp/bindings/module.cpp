@@ -20,4 +20,5 @@ OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
   optlab::bind_linear(m);
   optlab::bind_losses(m);
   optlab::bind_softmax(m);
+  optlab::bind_batch_norm(m);
 }

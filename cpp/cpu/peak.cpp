@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "gemm_tile.hpp"
-#include "pack.hpp"
+#include "past_caches.hpp"
 #include "threads.hpp"
 
 namespace optlab {
@@ -48,17 +48,6 @@ void multiply_chains() {
   for (int i = 1; i < kChains; ++i) chain[0] = chain[0] + chain[i];
   result = chain[0][0];
   (void)result;
-}
-
-/// The least time in which `threads` threads do the same work side by side.
-double best_seconds(int threads, void (*work)()) {
-  double best = 1e300;
-  for (int repeat = 0; repeat < 5; ++repeat) {
-    const auto began = std::chrono::steady_clock::now();
-    parallel(threads, threads, [=](long long, long long) { work(); });
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
-  }
-  return best;
 }
 
 constexpr long long kPart = 4096;  // numbers: parts begin on whole packs
@@ -97,29 +86,66 @@ void touch(const std::vector<std::unique_ptr<float, Free>>& arrays, int read_onl
   }
 }
 
+/// Writes the sum of all arrays but the last into the last, past the caches or not.
+template <bool past>
+void combine(const std::vector<std::unique_ptr<float, Free>>& arrays, long long from, long long to) {
+  constexpr long long ahead = 512;
+  for (long long i = from; i < to; i += kLanes<float>) {
+    PackF sum = splat(1.0f);
+    for (std::size_t k = 0; k + 1 < arrays.size(); ++k) {
+      __builtin_prefetch(arrays[k].get() + i + ahead, 0);
+      sum = sum + load(arrays[k].get() + i);
+    }
+    store_past<past>(arrays.back().get() + i, sum);
+  }
+  if (past) end_of_stream();
+}
+
+/// The least seconds of many passes of work(begin, end) over so many parts.
+template <class Work>
+double least_seconds(long long parts, int threads, int repeats, Work work) {
+  double best = 1e300;
+  for (int repeat = 0; repeat < repeats; ++repeat) {
+    const auto began = std::chrono::steady_clock::now();
+    parallel(parts, threads, work);
+    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+  }
+  return best;
+}
+
 }  // namespace
+
+double stream_bandwidth(int read, long long n, int threads, int repeats) {
+  std::vector<std::unique_ptr<float, Free>> arrays;
+  const long long parts = (n + kPart - 1) / kPart;
+  for (int k = 0; k <= read; ++k) arrays.push_back(numbers(parts * kPart));
+  const double best = std::min(
+      least_seconds(parts, threads, repeats,
+                    [&](long long begin, long long end) { combine<false>(arrays, begin * kPart, end * kPart); }),
+      least_seconds(parts, threads, repeats,
+                    [&](long long begin, long long end) { combine<true>(arrays, begin * kPart, end * kPart); }));
+  return static_cast<double>(read + 1) * sizeof(float) * static_cast<double>(parts * kPart) / best;
+}
 
 double update_bandwidth(int read_only, int read_write, long long n, int threads, int repeats) {
   std::vector<std::unique_ptr<float, Free>> arrays;
   const long long parts = (n + kPart - 1) / kPart;
   for (int k = 0; k < read_only + read_write; ++k) arrays.push_back(numbers(parts * kPart));
-  double best = 1e300;
-  for (int repeat = 0; repeat < repeats; ++repeat) {
-    const auto began = std::chrono::steady_clock::now();
-    parallel(parts, threads,
-             [&](long long begin, long long end) { touch(arrays, read_only, begin * kPart, end * kPart); });
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
-  }
+  const double best = least_seconds(parts, threads, repeats, [&](long long begin, long long end) {
+    touch(arrays, read_only, begin * kPart, end * kPart);
+  });
   return static_cast<double>(read_only + 2 * read_write) * sizeof(float) * static_cast<double>(parts * kPart) / best;
 }
 
 double peak_operations(int threads) {
-  return 2.0 * kChains * kRounds * kLanes<float> * threads / best_seconds(threads, &work_chains);
+  const double best = least_seconds(threads, threads, 5, [](long long, long long) { work_chains(); });
+  return 2.0 * kChains * kRounds * kLanes<float> * threads / best;
 }
 
 template <class R>
 double product_peak(int threads) {
-  return 2.0 * kChains * kRounds * kLanes<R> * threads / best_seconds(threads, &multiply_chains<R>);
+  return 2.0 * kChains * kRounds * kLanes<R> * threads /
+         least_seconds(threads, threads, 5, [](long long, long long) { multiply_chains<R>(); });
 }
 
 template double product_peak<float>(int);

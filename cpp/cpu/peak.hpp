@@ -14,4 +14,7 @@ double product_peak(int threads);
 /// in place, doing next to nothing with them; the best of many passes.
 double update_bandwidth(int read_only, int read_write, long long n, int threads, int repeats);
 
+/// The same of a pass that reads `read` arrays and writes another, past the caches where that is faster.
+double stream_bandwidth(int read, long long n, int threads, int repeats);
+
 }  // namespace optlab

@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from optlab import plotting
-from optlab.bench import dense, descend, matmul, updates, updates_figure
+from optlab.bench import batchnorm, dense, descend, matmul, updates, updates_figure
 from optlab.bench.rows import Row, show
 from optlab.errors import UsageError, did_you_mean
 from optlab.kernels.select import info
@@ -29,6 +29,7 @@ BENCHMARKS = {
     "descend": Benchmark(descend.run),
     "updates": Benchmark(updates.run, updates_figure.plot),
     "matmul": Benchmark(matmul.run),
+    "batchnorm": Benchmark(batchnorm.run),
     "dense": Benchmark(dense.run),
 }
 """THE list of benchmarks."""

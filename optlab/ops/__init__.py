@@ -11,6 +11,16 @@ from optlab.ops.activation import (
     activation_forward_tangent,
     activations,
 )
+from optlab.ops.batch_norm import (
+    batch_norm_backward,
+    batch_norm_backward_tangent,
+    batch_norm_eval_backward,
+    batch_norm_eval_backward_tangent,
+    batch_norm_eval_forward,
+    batch_norm_eval_forward_tangent,
+    batch_norm_forward,
+    batch_norm_forward_tangent,
+)
 from optlab.ops.cross_entropy import (
     softmax_cross_entropy,
     softmax_cross_entropy_tangent,
@@ -91,6 +101,14 @@ __all__ = [
     "activation_forward",
     "activation_forward_tangent",
     "activations",
+    "batch_norm_backward",
+    "batch_norm_backward_tangent",
+    "batch_norm_eval_backward",
+    "batch_norm_eval_backward_tangent",
+    "batch_norm_eval_forward",
+    "batch_norm_eval_forward_tangent",
+    "batch_norm_forward",
+    "batch_norm_forward_tangent",
     "binary_cross_entropy",
     "binary_cross_entropy_tangent",
     "dropout_backward",

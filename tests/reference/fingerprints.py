@@ -162,6 +162,20 @@ def of_norms(dtype: Any) -> str:
     results += [w, norm, w_dot, norm_dot, *ops.weight_norm_backward(dw, v, norm_g, norm)]
     results += ops.weight_norm_backward_tangent(dw_dot, v_dot, dw, v, norm_g, norm, norm_dot)
     return digest(*results)
+def of_batch_norm(dtype: Any) -> str:
+    """Everything it returns, by blocks of columns, by parts of rows and with rows side by side."""
+    rng, results = np.random.default_rng(8), []
+    for shape in ((65, 129), (1000, 5), (3, 70), (9000, 7), (20_000, 70), (520, 4112)):
+        x, dy, x_dot, dy_dot = (rng.normal(3, 2, shape).astype(dtype) for _ in range(4))
+        gamma, beta = (rng.normal(size=shape[1]).astype(dtype) for _ in range(2))
+        running = (np.zeros_like(gamma), np.ones_like(gamma), np.zeros((), np.int64))
+        y, mean, rstd = ol.ops.batch_norm_forward(x, gamma, beta, running=running)
+        dots = ol.ops.batch_norm_forward_tangent(x_dot, x, gamma, mean, rstd, beta, gamma)
+        second = (dy_dot, x_dot, dy, x, gamma, mean, rstd, *dots[1:], beta)
+        results += [y, mean, rstd, *running, *dots, *ol.ops.batch_norm_backward(dy, x, gamma, mean, rstd)]
+        results += ol.ops.batch_norm_backward_tangent(*second)
+        results += ol.ops.batch_norm_eval_backward_tangent(dy_dot, x_dot, dy, x, mean, gamma**2, gamma, beta)
+    return digest(*(digest(array) for array in results))
 
 
 def all_hashes() -> dict[str, str]:
@@ -178,6 +192,7 @@ def all_hashes() -> dict[str, str]:
         hashes[f"norms {bits}"] = of_norms(dtype)
         hashes[f"perturbed {bits}"] = of_perturbed(dtype)
         hashes[f"losses {bits}"] = of_losses(dtype)
+        hashes[f"batch norm {bits}"] = of_batch_norm(dtype)
         for rule, opt in examples().items():
             hashes[f"steps {rule} {bits}"] = of_steps(opt, dtype)
             hashes[f"study of {rule} {bits}"] = of_study(ol.landscapes.Quadratic(np.linspace(-0.5, 2, 33)), opt, dtype)

@@ -1,0 +1,233 @@
+#include <cmath>
+
+#include "call.hpp"
+#include "cpu/batch_norm.hpp"
+#include "families.hpp"
+
+// The bindings are compiled as one file, so names as plain as these need a namespace of their own.
+namespace optlab {
+namespace batch_norm_calls {
+namespace {
+
+using Any = const py::handle&;
+
+/// (batch, features) of the matrix that sets the shape of a call.
+MatrixShape matrix_shape(Any given, const char* name) {
+  const auto& array = reinterpret_cast<const py::array&>(given);
+  check_shape(array, name, {-1, -1});
+  return {array.shape(0), array.shape(1)};
+}
+
+template <class R>
+R eps_of(Any given) {
+  const double eps = py::cast<double>(given);
+  if (!(eps >= 0) || std::isinf(eps))
+    throw py::value_error("eps: got " + py::cast<std::string>(py::str(given)) + ", expected a finite number >= 0");
+  return number<R>(given);
+}
+
+/// The arrays of one call: those of the shape of x, and those with a number per feature.
+template <class R>
+struct Arrays {
+  Call call;
+  MatrixShape n;
+  Arrays(Any out, std::initializer_list<const char*> names, Any x, const char* name) : call(out, names) {
+    gate<R>(x, name, Access::read);
+    n = matrix_shape(x, name);
+  }
+  Shape matrix() const { return {n.rows, n.features}; }
+  Shape row() const { return {n.features}; }
+  const R* whole(Any given, const char* name) { return call.template in<R>(given, name, matrix()); }
+  const R* each(Any given, const char* name) { return call.template in<R>(given, name, row()); }
+  const R* maybe(Any given, const char* name) { return call.template optional<R>(given, name, row()); }
+  R* out_whole() { return call.template out<R>(matrix()); }
+  R* out_each() { return call.template out<R>(row()); }
+
+  template <class Kernel>
+  py::object run(Kernel kernel) {
+    call.check();
+    const int threads = threads_now();
+    {
+      const ReleasedGil free;
+      kernel(threads);
+    }
+    return call.result();
+  }
+};
+
+/// The caller's averages: (mean, var, count), or None.
+template <class R>
+class RunningArrays {
+ public:
+  RunningArrays(Any given, Any momentum, Arrays<R>& arrays) : present_(!given.is_none()) {
+    if (!present_) return;
+    if (!py::isinstance<py::tuple>(given) || py::len(given) != 3)
+      throw py::type_error("running: expected None or a tuple of 3 arrays (mean, var, count)");
+    const auto entry = [&](int k) { return py::handle(PyTuple_GET_ITEM(given.ptr(), k)); };
+    const py::handle counter = entry(2);
+    averages_.mean = written(arrays, entry(0), "running mean");
+    averages_.var = written(arrays, entry(1), "running var");
+    const py::array& count = gate<std::int64_t>(counter, "running count", Access::write);
+    check_shape(count, "running count", {});
+    count_ = pointer<std::int64_t>(count);
+    arrays.call.note(count, "running count", true);
+    if (arrays.n.rows < 2)
+      throw py::value_error(
+          "x: got a batch of 1, expected at least 2: running var is an average of unbiased variances");
+    if (*count_ < 0) throw py::value_error("running count: got " + std::to_string(*count_) + ", expected >= 0");
+    averages_.momentum = share(momentum);
+  }
+  const Running<R>* get() const { return present_ ? &averages_ : nullptr; }
+  void counted() {
+    if (present_) ++*count_;
+  }
+
+ private:
+  static R* written(Arrays<R>& arrays, Any given, const char* name) {
+    R* memory = gated<R>(given, name, arrays.row(), Access::write);
+    arrays.call.note(reinterpret_cast<const py::array&>(given), name, true);
+    return memory;
+  }
+  R share(Any momentum) const {
+    if (momentum.is_none()) return static_cast<R>(1.0 / static_cast<double>(*count_ + 1));
+    const double value = py::cast<double>(momentum);
+    if (!(value >= 0 && value <= 1))
+      throw py::value_error("momentum: got " + py::cast<std::string>(py::str(momentum)) +
+                            ", expected None or a number in [0, 1]");
+    return number<R>(momentum);
+  }
+  bool present_;
+  Running<R> averages_{};
+  std::int64_t* count_ = nullptr;
+};
+
+py::object forward(Any x, Any gamma, Any beta, Any eps, Any running, Any momentum, Any out) {
+  return by_dtype(x, "x", [&](auto r) {
+    using R = decltype(r);
+    Arrays<R> a(out, {"y", "mean", "rstd"}, x, "x");
+    const R* from = a.whole(x, "x");
+    const Transform<R> scale{a.maybe(gamma, "gamma"), a.maybe(beta, "beta")};
+    RunningArrays<R> averages(running, momentum, a);
+    const R small = eps_of<R>(eps);
+    R *y = a.out_whole(), *mean = a.out_each(), *rstd = a.out_each();
+    return a.run([&](int threads) {
+      batch_norm(y, mean, rstd, averages.get(), from, scale, small, a.n, threads);
+      averages.counted();
+    });
+  });
+}
+
+py::object backward(Any dy, Any x, Any gamma, Any mean, Any rstd, Any out) {
+  return by_dtype(x, "x", [&](auto r) {
+    using R = decltype(r);
+    Arrays<R> a(out, {"dx", "dgamma", "dbeta"}, x, "x");
+    const R *slope = a.whole(dy, "dy"), *from = a.whole(x, "x"), *scale = a.maybe(gamma, "gamma");
+    const Statistics<R> at{a.each(mean, "mean"), a.each(rstd, "rstd")};
+    R *dx = a.out_whole(), *dgamma = a.out_each(), *dbeta = a.out_each();
+    return a.run([&](int threads) { batch_norm_backward(dx, dgamma, dbeta, slope, from, scale, at, a.n, threads); });
+  });
+}
+
+py::object forward_tangent(Any x_dot, Any x, Any gamma, Any mean, Any rstd, Any gamma_dot, Any beta_dot, Any out) {
+  return by_dtype(x, "x", [&](auto r) {
+    using R = decltype(r);
+    Arrays<R> a(out, {"y_dot", "mean_dot", "rstd_dot"}, x, "x");
+    const R *move = a.whole(x_dot, "x_dot"), *from = a.whole(x, "x"), *scale = a.maybe(gamma, "gamma");
+    const Statistics<R> at{a.each(mean, "mean"), a.each(rstd, "rstd")};
+    const Transform<R> scale_dot{a.maybe(gamma_dot, "gamma_dot"), a.maybe(beta_dot, "beta_dot")};
+    R *y_dot = a.out_whole(), *mean_dot = a.out_each(), *rstd_dot = a.out_each();
+    return a.run([&](int threads) {
+      batch_norm_tangent(y_dot, mean_dot, rstd_dot, move, from, scale, at, scale_dot, a.n, threads);
+    });
+  });
+}
+
+py::object backward_tangent(Any dy_dot, Any x_dot, Any dy, Any x, Any gamma, Any mean, Any rstd, Any mean_dot,
+                            Any rstd_dot, Any gamma_dot, Any out) {
+  return by_dtype(x, "x", [&](auto r) {
+    using R = decltype(r);
+    Arrays<R> a(out, {"dx_dot", "dgamma_dot", "dbeta_dot"}, x, "x");
+    const R *turn = a.whole(dy_dot, "dy_dot"), *move = a.whole(x_dot, "x_dot"), *slope = a.whole(dy, "dy");
+    const R *from = a.whole(x, "x"), *scale = a.maybe(gamma, "gamma"), *scale_dot = a.maybe(gamma_dot, "gamma_dot");
+    const Statistics<R> at{a.each(mean, "mean"), a.each(rstd, "rstd")};
+    const Statistics<R> at_dot{a.each(mean_dot, "mean_dot"), a.each(rstd_dot, "rstd_dot")};
+    R *dx_dot = a.out_whole(), *dgamma_dot = a.out_each(), *dbeta_dot = a.out_each();
+    return a.run([&](int threads) {
+      batch_norm_backward_tangent(dx_dot, dgamma_dot, dbeta_dot, turn, move, slope, from, scale, scale_dot, at, at_dot,
+                                  a.n, threads);
+    });
+  });
+}
+
+py::object eval_forward(Any x, Any mean, Any var, Any gamma, Any beta, Any eps, Any out) {
+  return by_dtype(x, "x", [&](auto r) {
+    using R = decltype(r);
+    Arrays<R> a(out, {"out"}, x, "x");
+    const R *from = a.whole(x, "x"), *centre = a.each(mean, "mean"), *spread = a.each(var, "var");
+    const Transform<R> scale{a.maybe(gamma, "gamma"), a.maybe(beta, "beta")};
+    const R small = eps_of<R>(eps);
+    R* y = a.out_whole();
+    return a.run([&](int threads) { batch_norm_eval(y, from, centre, spread, scale, small, a.n, threads); });
+  });
+}
+
+py::object eval_backward(Any dy, Any x, Any mean, Any var, Any gamma, Any eps, Any out) {
+  return by_dtype(x, "x", [&](auto r) {
+    using R = decltype(r);
+    Arrays<R> a(out, {"dx", "dgamma", "dbeta"}, x, "x");
+    const R *slope = a.whole(dy, "dy"), *from = a.whole(x, "x"), *centre = a.each(mean, "mean");
+    const R *spread = a.each(var, "var"), *scale = a.maybe(gamma, "gamma"), small = eps_of<R>(eps);
+    R *dx = a.out_whole(), *dgamma = a.out_each(), *dbeta = a.out_each();
+    return a.run([&](int threads) {
+      batch_norm_eval_backward(dx, dgamma, dbeta, slope, from, centre, spread, scale, small, a.n, threads);
+    });
+  });
+}
+
+py::object eval_forward_tangent(Any x_dot, Any x, Any mean, Any var, Any gamma, Any gamma_dot, Any beta_dot, Any eps,
+                                Any out) {
+  return by_dtype(x, "x", [&](auto r) {
+    using R = decltype(r);
+    Arrays<R> a(out, {"out"}, x, "x");
+    const R *move = a.whole(x_dot, "x_dot"), *from = a.whole(x, "x"), *centre = a.each(mean, "mean");
+    const R *spread = a.each(var, "var"), *scale = a.maybe(gamma, "gamma"), small = eps_of<R>(eps);
+    const Transform<R> scale_dot{a.maybe(gamma_dot, "gamma_dot"), a.maybe(beta_dot, "beta_dot")};
+    R* y_dot = a.out_whole();
+    return a.run([&](int threads) {
+      batch_norm_eval_tangent(y_dot, move, from, centre, spread, scale, scale_dot, small, a.n, threads);
+    });
+  });
+}
+
+py::object eval_backward_tangent(Any dy_dot, Any x_dot, Any dy, Any x, Any mean, Any var, Any gamma, Any gamma_dot,
+                                 Any eps, Any out) {
+  return by_dtype(x, "x", [&](auto r) {
+    using R = decltype(r);
+    Arrays<R> a(out, {"dx_dot", "dgamma_dot", "dbeta_dot"}, x, "x");
+    const R *turn = a.whole(dy_dot, "dy_dot"), *move = a.whole(x_dot, "x_dot"), *slope = a.whole(dy, "dy");
+    const R *from = a.whole(x, "x"), *centre = a.each(mean, "mean"), *spread = a.each(var, "var");
+    const R *scale = a.maybe(gamma, "gamma"), *scale_dot = a.maybe(gamma_dot, "gamma_dot"), small = eps_of<R>(eps);
+    R *dx_dot = a.out_whole(), *dgamma_dot = a.out_each(), *dbeta_dot = a.out_each();
+    return a.run([&](int threads) {
+      batch_norm_eval_backward_tangent(dx_dot, dgamma_dot, dbeta_dot, turn, move, slope, from, centre, spread, scale,
+                                       scale_dot, small, a.n, threads);
+    });
+  });
+}
+
+}  // namespace
+}  // namespace batch_norm_calls
+
+void bind_batch_norm(py::module_& m) {
+  using namespace batch_norm_calls;
+  m.def("batch_norm_forward", &forward);
+  m.def("batch_norm_backward", &backward);
+  m.def("batch_norm_forward_tangent", &forward_tangent);
+  m.def("batch_norm_backward_tangent", &backward_tangent);
+  m.def("batch_norm_eval_forward", &eval_forward);
+  m.def("batch_norm_eval_backward", &eval_backward);
+  m.def("batch_norm_eval_forward_tangent", &eval_forward_tangent);
+  m.def("batch_norm_eval_backward_tangent", &eval_backward_tangent);
+}
+
+}  // namespace optlab

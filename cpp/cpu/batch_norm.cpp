@@ -1,0 +1,238 @@
+#include "batch_norm.hpp"
+
+#include "batch_norm_sweep.hpp"
+
+namespace optlab {
+namespace {
+
+template <class R>
+R or_else(const R* values, i64 column, R absent) {
+  return values ? values[column] : absent;
+}
+
+/// 1 / sqrt(var + eps) of every column.
+template <class R>
+std::unique_ptr<R[]> reciprocal_deviations(const R* var, R eps, i64 features) {
+  const FloatEnvironment environment;
+  std::unique_ptr<R[]> rstd(new R[static_cast<std::size_t>(features)]);
+  for (i64 c = 0; c < features; ++c) rstd[c] = R(1) / sqrt<R>(var[c] + eps);
+  return rstd;
+}
+
+/// Numbers of columns as often side by side as rows are read; the numbers themselves if that is once.
+template <class R>
+class Repeated {
+ public:
+  Repeated(const R* values, MatrixShape n) : values_(values) {
+    const i64 folds = folds_of(n.rows, n.features);
+    if (folds == 1 || !values) return;
+    copies_.reset(new R[static_cast<std::size_t>(folds * n.features)]);
+    for (i64 k = 0; k < folds; ++k) std::copy_n(values, n.features, copies_.get() + k * n.features);
+    values_ = copies_.get();
+  }
+  operator const R*() const { return values_; }
+
+ private:
+  const R* values_;
+  std::unique_ptr<R[]> copies_;
+};
+
+/// The coefficients of Pair with duals: number `which`, 0 for b, 1 for c, 2 for m, 3 for k.
+template <class R>
+void set(R* coefficients, i64 spacing, int which, i64 column, Dual<R> value) {
+  coefficients[2 * which * spacing + column] = value.v;
+  coefficients[(2 * which + 1) * spacing + column] = value.d;
+}
+
+template <class R>
+Dual<R> dual_at(const R* sums, i64 spacing, int which, i64 column) {
+  return {sums[2 * which * spacing + column], sums[(2 * which + 1) * spacing + column]};
+}
+
+template <class R>
+Dual<R> scale_at(const R* gamma, const R* gamma_dot, i64 column) {
+  return {or_else<R>(gamma, column, 1), or_else<R>(gamma_dot, column, 0)};
+}
+
+/// What batch normalization takes from the slopes of a column: their mean and the part along x̂, both times gamma rstd.
+template <class T, class R>
+struct Projection {
+  T b, c, k;
+  Projection(T gamma, T rstd, T sum, T sum_with_x, R rows) : b(gamma * rstd) {
+    c = -(b * (sum / rows));
+    k = -(rstd * (b * (sum_with_x / rows)));
+  }
+};
+
+}  // namespace
+
+template <class R>
+void batch_norm(R* y, R* mean, R* rstd, const Running<R>* running, const R* x, Transform<R> scale, R eps, MatrixShape n,
+                int threads) {
+  const R rows = static_cast<R>(n.rows), others = static_cast<R>(n.rows - 1);
+  const auto finish = [=](i64 begin, i64 end, const R* moments, R* coefficients, i64 spacing) {
+    const R* squares = moments + 2 * spacing;
+    for (i64 c = begin; c < end; ++c) {
+      mean[c] = moments[c] + moments[spacing + c];
+      rstd[c] = R(1) / sqrt<R>(squares[c] / rows + eps);
+      coefficients[c] = mean[c];
+      coefficients[spacing + c] = rstd[c] * or_else<R>(scale.gamma, c, 1);
+      coefficients[2 * spacing + c] = or_else<R>(scale.beta, c, 0);
+    }
+    if (running)
+      for (i64 c = begin; c < end; ++c) {
+        const R kept = R(1) - running->momentum;
+        running->mean[c] = kept * running->mean[c] + running->momentum * mean[c];
+        running->var[c] = kept * running->var[c] + running->momentum * (squares[c] / others);
+      }
+  };
+  sweep(Moments<R>{x}, Affine<R>{x, y}, finish, n.rows, n.features, threads);
+}
+
+template <class R>
+void batch_norm_backward(R* dx, R* dgamma, R* dbeta, const R* dy, const R* x, const R* gamma, Statistics<R> at,
+                         MatrixShape n, int threads) {
+  const auto finish = [=](i64 begin, i64 end, const R* sums, R* coefficients, i64 spacing) {
+    for (i64 c = begin; c < end; ++c) {
+      dbeta[c] = sums[c];
+      dgamma[c] = sums[spacing + c];
+      const Projection<R, R> take(or_else<R>(gamma, c, 1), at.rstd[c], dbeta[c], dgamma[c], static_cast<R>(n.rows));
+      coefficients[c] = take.b;
+      coefficients[spacing + c] = take.c;
+      coefficients[2 * spacing + c] = at.mean[c];
+      coefficients[3 * spacing + c] = take.k;
+    }
+  };
+  const Repeated<R> mean(at.mean, n), rstd(at.rstd, n);
+  sweep(Sums<R, false>{{dy}, {x}, {mean}, {rstd}}, Pair<R, false>{{dy}, {x}, dx}, finish, n.rows, n.features, threads);
+}
+
+template <class R>
+void batch_norm_tangent(R* y_dot, R* mean_dot, R* rstd_dot, const R* x_dot, const R* x, const R* gamma,
+                        Statistics<R> at, Transform<R> scale_dot, MatrixShape n, int threads) {
+  const R rows = static_cast<R>(n.rows);
+  // x̂ changes by the very projection of x_dot that its gradient takes of dy.
+  const auto finish = [=](i64 begin, i64 end, const R* sums, R* coefficients, i64 spacing) {
+    for (i64 c = begin; c < end; ++c) {
+      const R r = at.rstd[c];
+      const Projection<R, R> take(or_else<R>(gamma, c, 1), r, sums[c], sums[spacing + c], rows);
+      mean_dot[c] = sums[c] / rows;
+      rstd_dot[c] = -(r * (r * (sums[spacing + c] / rows)));
+      coefficients[c] = take.b;
+      coefficients[spacing + c] = take.c + or_else<R>(scale_dot.beta, c, 0);
+      coefficients[2 * spacing + c] = at.mean[c];
+      coefficients[3 * spacing + c] = take.k + r * or_else<R>(scale_dot.gamma, c, 0);
+    }
+  };
+  const Repeated<R> mean(at.mean, n), rstd(at.rstd, n);
+  sweep(Sums<R, false>{{x_dot}, {x}, {mean}, {rstd}}, Pair<R, false>{{x_dot}, {x}, y_dot}, finish, n.rows, n.features,
+        threads);
+}
+
+template <class R>
+void batch_norm_backward_tangent(R* dx_dot, R* dgamma_dot, R* dbeta_dot, const R* dy_dot, const R* x_dot, const R* dy,
+                                 const R* x, const R* gamma, const R* gamma_dot, Statistics<R> at, Statistics<R> at_dot,
+                                 MatrixShape n, int threads) {
+  const auto finish = [=](i64 begin, i64 end, const R* sums, R* coefficients, i64 spacing) {
+    for (i64 c = begin; c < end; ++c) {
+      const Dual<R> sum = dual_at(sums, spacing, 0, c), with_x = dual_at(sums, spacing, 1, c);
+      const Dual<R> r{at.rstd[c], at_dot.rstd[c]};
+      const Projection<Dual<R>, R> take(scale_at(gamma, gamma_dot, c), r, sum, with_x, static_cast<R>(n.rows));
+      dbeta_dot[c] = sum.d;
+      dgamma_dot[c] = with_x.d;
+      set(coefficients, spacing, 0, c, take.b);
+      set(coefficients, spacing, 1, c, take.c);
+      set(coefficients, spacing, 2, c, {at.mean[c], at_dot.mean[c]});
+      set(coefficients, spacing, 3, c, take.k);
+    }
+  };
+  const Repeated<R> mean(at.mean, n), rstd(at.rstd, n), mean_dot(at_dot.mean, n), rstd_dot(at_dot.rstd, n);
+  sweep(Sums<R, true>{{dy, dy_dot}, {x, x_dot}, {mean, mean_dot}, {rstd, rstd_dot}},
+        Pair<R, true>{{dy, dy_dot}, {x, x_dot}, dx_dot}, finish, n.rows, n.features, threads);
+}
+
+template <class R>
+void batch_norm_eval(R* y, const R* x, const R* mean, const R* var, Transform<R> scale, R eps, MatrixShape n,
+                     int threads) {
+  const auto finish = [=](i64 begin, i64 end, const R*, R* coefficients, i64 spacing) {
+    for (i64 c = begin; c < end; ++c) {
+      coefficients[c] = mean[c];
+      coefficients[spacing + c] = R(1) / sqrt<R>(var[c] + eps) * or_else<R>(scale.gamma, c, 1);
+      coefficients[2 * spacing + c] = or_else<R>(scale.beta, c, 0);
+    }
+  };
+  sweep(Known<R>{}, Affine<R>{x, y}, finish, n.rows, n.features, threads);
+}
+
+template <class R>
+void batch_norm_eval_backward(R* dx, R* dgamma, R* dbeta, const R* dy, const R* x, const R* mean, const R* var,
+                              const R* gamma, R eps, MatrixShape n, int threads) {
+  const auto deviations = reciprocal_deviations(var, eps, n.features);
+  const R* r = deviations.get();
+  const auto finish = [=](i64 begin, i64 end, const R* sums, R* coefficients, i64 spacing) {
+    for (i64 c = begin; c < end; ++c) {
+      dbeta[c] = sums[c];
+      dgamma[c] = sums[spacing + c];
+      coefficients[c] = 0;
+      coefficients[spacing + c] = r[c] * or_else<R>(gamma, c, 1);
+      coefficients[2 * spacing + c] = 0;
+    }
+  };
+  const Repeated<R> means(mean, n), rstd(r, n);
+  sweep(Sums<R, false>{{dy}, {x}, {means}, {rstd}}, Affine<R>{dy, dx}, finish, n.rows, n.features, threads);
+}
+
+template <class R>
+void batch_norm_eval_tangent(R* y_dot, const R* x_dot, const R* x, const R* mean, const R* var, const R* gamma,
+                             Transform<R> scale_dot, R eps, MatrixShape n, int threads) {
+  const auto finish = [=](i64 begin, i64 end, const R*, R* coefficients, i64 spacing) {
+    for (i64 c = begin; c < end; ++c) {
+      const R r = R(1) / sqrt<R>(var[c] + eps);
+      coefficients[c] = r * or_else<R>(gamma, c, 1);
+      coefficients[spacing + c] = or_else<R>(scale_dot.beta, c, 0);
+      coefficients[2 * spacing + c] = mean[c];
+      coefficients[3 * spacing + c] = r * or_else<R>(scale_dot.gamma, c, 0);
+    }
+  };
+  sweep(Known<R>{}, Pair<R, false>{{x_dot}, {x}, y_dot}, finish, n.rows, n.features, threads);
+}
+
+template <class R>
+void batch_norm_eval_backward_tangent(R* dx_dot, R* dgamma_dot, R* dbeta_dot, const R* dy_dot, const R* x_dot,
+                                      const R* dy, const R* x, const R* mean, const R* var, const R* gamma,
+                                      const R* gamma_dot, R eps, MatrixShape n, int threads) {
+  const auto deviations = reciprocal_deviations(var, eps, n.features);
+  const R* r = deviations.get();
+  const auto finish = [=](i64 begin, i64 end, const R* sums, R* coefficients, i64 spacing) {
+    for (i64 c = begin; c < end; ++c) {
+      dbeta_dot[c] = dual_at(sums, spacing, 0, c).d;
+      dgamma_dot[c] = dual_at(sums, spacing, 1, c).d;
+      coefficients[c] = r[c] * or_else<R>(gamma, c, 1);
+      coefficients[spacing + c] = coefficients[2 * spacing + c] = 0;
+      coefficients[3 * spacing + c] = r[c] * or_else<R>(gamma_dot, c, 0);
+    }
+  };
+  const Repeated<R> means(mean, n), rstd(r, n);
+  sweep(Sums<R, true>{{dy, dy_dot}, {x, x_dot}, {means}, {rstd}}, Pair<R, false>{{dy_dot}, {dy}, dx_dot}, finish,
+        n.rows, n.features, threads);
+}
+
+#define OPTLAB_BATCH_NORM(R)                                                                                           \
+  template void batch_norm(R*, R*, R*, const Running<R>*, const R*, Transform<R>, R, MatrixShape, int);                \
+  template void batch_norm_backward(R*, R*, R*, const R*, const R*, const R*, Statistics<R>, MatrixShape, int);        \
+  template void batch_norm_tangent(R*, R*, R*, const R*, const R*, const R*, Statistics<R>, Transform<R>, MatrixShape, \
+                                   int);                                                                               \
+  template void batch_norm_backward_tangent(R*, R*, R*, const R*, const R*, const R*, const R*, const R*, const R*,    \
+                                            Statistics<R>, Statistics<R>, MatrixShape, int);                           \
+  template void batch_norm_eval(R*, const R*, const R*, const R*, Transform<R>, R, MatrixShape, int);                  \
+  template void batch_norm_eval_backward(R*, R*, R*, const R*, const R*, const R*, const R*, const R*, R, MatrixShape, \
+                                         int);                                                                         \
+  template void batch_norm_eval_tangent(R*, const R*, const R*, const R*, const R*, const R*, Transform<R>, R,         \
+                                        MatrixShape, int);                                                             \
+  template void batch_norm_eval_backward_tangent(R*, R*, R*, const R*, const R*, const R*, const R*, const R*,         \
+                                                 const R*, const R*, const R*, R, MatrixShape, int);
+OPTLAB_BATCH_NORM(float)
+OPTLAB_BATCH_NORM(double)
+#undef OPTLAB_BATCH_NORM
+
+}  // namespace optlab

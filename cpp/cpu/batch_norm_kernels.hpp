@@ -1,0 +1,200 @@
+// What batch normalization does to a group of columns: two reductions over rows and two passes that write. Each is
+// written for one number per column; a dual number gives the derivative in a direction.
+#pragma once
+#include "batch_norm_groups.hpp"
+#include "optlab/loops/sum.hpp"
+
+namespace optlab {
+
+inline constexpr i64 kChunkRows = 64;
+inline constexpr i64 kAhead = 8;  // rows
+
+/// An array and, where numbers are dual, its derivative; nullptr there stands for zeros.
+template <class R, bool dual>
+struct Field {
+  const R *v, *d = nullptr;
+  template <class P>
+  OPTLAB_HD auto at(i64 i) const {
+    if constexpr (dual)
+      return Dual<P>{get<P>(v + i), d ? get<P>(d + i) : P{}};
+    else
+      return get<P>(v + i);
+  }
+  template <class G>
+  OPTLAB_HD void fetch_row(i64 i) const {
+    fetch<G>(v + i);
+    if constexpr (dual)
+      if (d) fetch<G>(d + i);
+  }
+};
+
+/// The mean of a column, as an unevaluated sum of two numbers, and the sum of squares around it. Within a chunk of
+/// rows all is taken relative to the first row, so no digits are lost where the mean is large, and the squares around
+/// the chunk's own mean; chunks are joined as Chan, Golub and LeVeque do.
+template <class R>
+struct Moments {
+  using Real = R;
+  static constexpr int quantities = 3, most = 8;
+  const R* x;
+
+  template <class G>
+  OPTLAB_HD void chunk(G, i64 at, i64 stride, i64 rows, i64, R* out, i64 spacing) const {
+    using P = typename G::Type;
+    constexpr int n = G::count, lanes = G::lanes;
+    alignas(kLine) P offsets[kChunkRows * n];
+    P first[n], sum[n]{}, squares[n]{};
+    const R* row = x + at;
+    for (int j = 0; j < n; ++j) first[j] = get<P>(row + j * lanes);
+    for (i64 r = 0; r < rows; ++r, row += stride) {
+      fetch<G>(row + kAhead * stride);
+      for (int j = 0; j < n; ++j) {
+        const P offset = get<P>(row + j * lanes) - first[j];
+        offsets[r * n + j] = offset;
+        sum[j] = sum[j] + offset;
+      }
+    }
+    for (int j = 0; j < n; ++j) sum[j] = sum[j] / static_cast<R>(rows);
+    for (i64 r = 0; r < rows; ++r)
+      for (int j = 0; j < n; ++j) {
+        const P offset = offsets[r * n + j] - sum[j];
+        squares[j] = squares[j] + offset * offset;
+      }
+    for (int j = 0; j < n; ++j) {
+      put<Group<P, 1, false>>(out + j * lanes, first[j]);
+      put<Group<P, 1, false>>(out + spacing + j * lanes, sum[j]);
+      put<Group<P, 1, false>>(out + 2 * spacing + j * lanes, squares[j]);
+    }
+  }
+
+  static void join(R* a, i64 a_spacing, i64 a_rows, const R* b, i64 b_spacing, i64 b_rows, i64 columns) {
+    const R share = static_cast<R>(static_cast<double>(b_rows) / static_cast<double>(a_rows + b_rows));
+    const R weight = static_cast<R>(a_rows) * share;
+    R *high = a, *low = a + a_spacing, *squares = a + 2 * a_spacing;
+    for (i64 c = 0; c < columns; ++c) {
+      const R apart = (b[c] - high[c]) + (b[b_spacing + c] - low[c]), move = low[c] + apart * share;
+      const R mean = high[c] + move, part = mean - high[c];
+      low[c] = (high[c] - (mean - part)) + (move - part);
+      high[c] = mean;
+      squares[c] = (squares[c] + b[2 * b_spacing + c]) + apart * apart * weight;
+    }
+  }
+};
+
+/// The sums of u and of u x̂ over rows, x̂ = (x - mean) rstd.
+template <class R, bool dual>
+struct Sums {
+  using Real = R;
+  static constexpr int parts = dual ? 2 : 1, quantities = 2 * parts, most = dual ? 4 : 8;
+  Field<R, dual> u, x, mean, rstd;
+
+  template <class G>
+  OPTLAB_HD void chunk(G, i64 at, i64 stride, i64 rows, i64 column, R* out, i64 spacing) const {
+    using P = typename G::Type;
+    using T = decltype(u.template at<P>(0));
+    constexpr int n = G::count, lanes = G::lanes;
+    T centre[n], scale[n], plain[n]{}, with_x[n]{};
+    for (int j = 0; j < n; ++j) {
+      centre[j] = mean.template at<P>(column + j * lanes);
+      scale[j] = rstd.template at<P>(column + j * lanes);
+    }
+    for (i64 r = 0; r < rows; ++r, at += stride) {
+      u.template fetch_row<G>(at + kAhead * stride);
+      x.template fetch_row<G>(at + kAhead * stride);
+      for (int j = 0; j < n; ++j) {
+        const T slope = u.template at<P>(at + j * lanes);
+        plain[j] = plain[j] + slope;
+        with_x[j] = with_x[j] + slope * ((x.template at<P>(at + j * lanes) - centre[j]) * scale[j]);
+      }
+    }
+    for (int j = 0; j < n; ++j) {
+      keep(out + j * lanes, spacing, plain[j]);
+      keep(out + parts * spacing + j * lanes, spacing, with_x[j]);
+    }
+  }
+
+  static void join(R* a, i64 a_spacing, i64, const R* b, i64 b_spacing, i64, i64 columns) {
+    for (int q = 0; q < quantities; ++q)
+      for (i64 c = 0; c < columns; ++c) a[q * a_spacing + c] += b[q * b_spacing + c];
+  }
+
+ private:
+  template <class P>
+  OPTLAB_HD static void keep(R* out, i64, P value) {
+    put<Group<P, 1, false>>(out, value);
+  }
+  template <class P>
+  OPTLAB_HD static void keep(R* out, i64 spacing, Dual<P> value) {
+    keep(out, 0, value.v), keep(out + spacing, 0, value.d);
+  }
+};
+
+/// out = (x - a) b + c with numbers a, b, c per column, `spacing` apart.
+template <class R>
+struct Affine {
+  using Real = R;
+  static constexpr int coefficients = 3, most = 8;
+  const R* x;
+  R* out;
+
+  template <class G>
+  OPTLAB_HD void rows(G, i64 at, i64 stride, i64 rows, const R* coefficient, i64 spacing) const {
+    using P = typename G::Type;
+    constexpr int n = G::count, lanes = G::lanes;
+    P a[n], b[n], c[n];
+    for (int j = 0; j < n; ++j) {
+      a[j] = get<P>(coefficient + j * lanes);
+      b[j] = get<P>(coefficient + spacing + j * lanes);
+      c[j] = get<P>(coefficient + 2 * spacing + j * lanes);
+    }
+    for (i64 r = 0; r < rows; ++r, at += stride) {
+      fetch<G>(x + at + kAhead * stride);
+      for (int j = 0; j < n; ++j) put<G>(out + at + j * lanes, (get<P>(x + at + j * lanes) - a[j]) * b[j] + c[j]);
+    }
+  }
+};
+
+/// out = (u b + c) + (x - m) k with numbers b, c, m, k per column, each followed by its derivative where numbers are
+/// dual; then out is the derivative.
+template <class R, bool dual>
+struct Pair {
+  using Real = R;
+  static constexpr int parts = dual ? 2 : 1, coefficients = 4 * parts, most = dual ? 4 : 8;
+  Field<R, dual> u, x;
+  R* out;
+
+  template <class G>
+  OPTLAB_HD void rows(G, i64 at, i64 stride, i64 rows, const R* coefficient, i64 spacing) const {
+    using P = typename G::Type;
+    using T = decltype(u.template at<P>(0));
+    constexpr int n = G::count, lanes = G::lanes;
+    T b[n], c[n], m[n], k[n];
+    const auto number = [&](int which, i64 column) {
+      const R* from = coefficient + which * parts * spacing;
+      return Field<R, dual>{from, from + spacing}.template at<P>(column);
+    };
+    for (int j = 0; j < n; ++j) {
+      b[j] = number(0, j * lanes), c[j] = number(1, j * lanes);
+      m[j] = number(2, j * lanes), k[j] = number(3, j * lanes);
+    }
+    for (i64 r = 0; r < rows; ++r, at += stride) {
+      u.template fetch_row<G>(at + kAhead * stride);
+      x.template fetch_row<G>(at + kAhead * stride);
+      for (int j = 0; j < n; ++j) {
+        const i64 i = at + j * lanes;
+        write<G>(out + i, (u.template at<P>(i) * b[j] + c[j]) + (x.template at<P>(i) - m[j]) * k[j]);
+      }
+    }
+  }
+
+ private:
+  template <class G, class P>
+  OPTLAB_HD static void write(R* to, P value) {
+    put<G>(to, value);
+  }
+  template <class G, class P>
+  OPTLAB_HD static void write(R* to, Dual<P> value) {
+    put<G>(to, value.d);
+  }
+};
+
+}  // namespace optlab
