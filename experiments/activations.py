@@ -99,7 +99,7 @@ def compute(p: Params, seed: int, progress: Progress) -> dict[str, np.ndarray]:
     curves = {name: kernel(name, x) for name in CURVES}
     exact_curves = {name: formula(name, x.astype(np.float64)) for name in CURVES}
     z = normal((p.points, 1), derive_seed(seed, "maxout"))
-    relu, leaky = (ops.maxout_forward(np.hstack([z, s * z]), 2) for s in (0.0, SLOPE))
+    pieces = {name: ops.maxout_forward(np.hstack([z, s * z]), 2) for name, s in (("relu", 0.0), ("leaky_relu", SLOPE))}
     depths = np.linspace(0.5, p.depth, 8)
     dead = [dead_units(p, derive_seed(seed, "units"), name) for name in ("relu", "leaky_relu")]
     return {
@@ -108,9 +108,7 @@ def compute(p: Params, seed: int, progress: Progress) -> dict[str, np.ndarray]:
         "slope": np.array([slope for _, slope in curves.values()]),
         "errors": np.array([[error(*pair) for pair in zip(curves[n], exact_curves[n], strict=True)] for n in CURVES]),
         "maxout": maxout(x),
-        "maxout_differs": np.array(
-            [(m != ops.activation_forward(z, n, parameter=CURVES[n])).sum() for m, n in ((relu, "relu"), (leaky, "leaky_relu"))]
-        ),
+        "maxout_differs": np.array([(y != kernel(name, z)[0]).sum() for name, y in pieces.items()]),
         "sign_slope": np.array([np.max(np.abs(np.diff(np.sign(half)))) for half in (x[x > 0], x[x < 0])]),
         "depths": depths,
         "times": np.array([revival(name, depths, p.lr, int(3 * flow_time(name, p.depth) / p.lr)) for name in WAYS]),

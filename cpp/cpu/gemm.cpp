@@ -51,13 +51,19 @@ class Product {
     for (i64 block = 0; block < blocks; ++block) {
       const Range k = part(shape_.k, blocks, block);
       pack_left(left, rows, k);
-      for (i64 column = columns.begin; column < columns.end; column += kWidth) {
-        const Range panel{column, std::min(columns.end, column + kWidth)};
-        column_panel(rows, panel, k, left, right, add_ || block > 0);
+      const i64 packs = parts_of(columns.size(), kLanes<R>), panels = parts_of(packs, kTilePacks);
+      for (i64 p = 0; p < panels; ++p) {
+        const Range panel = columns_of(columns, part(packs, panels, p));
+        const Range next = p + 1 < panels ? columns_of(columns, part(packs, panels, p + 1)) : Range{};
+        column_panel(rows, panel, next, k, left, right, add_ || block > 0);
         if (epilogue_ && block == blocks - 1)
-          epilogue_->apply(at(rows.begin, column), stride_, rows.begin, rows.size(), column, panel.size());
+          epilogue_->apply(at(rows.begin, panel.begin), stride_, rows.begin, rows.size(), panel.begin, panel.size());
       }
     }
+  }
+
+  static Range columns_of(Range all, Range packs) {
+    return {all.begin + packs.begin * kLanes<R>, std::min(all.end, all.begin + packs.end * kLanes<R>)};
   }
 
   void pack_left(R* left, Range rows, Range k) const {
@@ -70,22 +76,20 @@ class Product {
     }
   }
 
-  void column_panel(Range rows, Range columns, Range k, const R* left, R* right, bool add) const {
+  /// The panel's part of c; on the way the next panel is fetched into the cache.
+  void column_panel(Range rows, Range columns, Range next, Range k, const R* left, R* right, bool add) const {
     const Strip<R> strip = right_strip(columns, k);
-    const bool wide = columns.size() > kLanes<R>,
-               pack_first = strip.across == 1 && strip.valid == kWidth && strip.along <= kNear;
-    if (!pack_first) pack_panel(right, wide ? kWidth : kLanes<R>, strip, k.size());
-    const Range next{columns.end, std::min(shape_.n, columns.end + kWidth)};
-    const i64 panels = parts_of(rows.size(), kTileRows);
+    const i64 packs = parts_of(columns.size(), kLanes<R>), panels = parts_of(rows.size(), kTileRows);
+    const bool pack_first = strip.across == 1 && strip.valid == packs * kLanes<R> && strip.along <= kNear;
+    if (!pack_first) pack_panel(right, packs * kLanes<R>, strip, k.size());
     for (i64 p = 0; p < panels; ++p) {
       const Range of = part(rows.size(), panels, p);
       const Tile<R> tile{at(rows.begin + of.begin, columns.begin), stride_, columns.size(), add};
       const R* a = left + of.begin * k.size();
-      const i64 kernel = of.size() - 1;
       if (pack_first && p == 0)
-        kTiles<R>.packing[kernel](tile, a, strip.data, strip.along, right, k.size());
+        kTiles<R>.packing[packs - 1][of.size() - 1](tile, a, strip.data, strip.along, right, k.size());
       else
-        (wide ? kTiles<R>.wide : kTiles<R>.narrow)[kernel](tile, a, right, k.size());
+        kTiles<R>.plain[packs - 1][of.size() - 1](tile, a, right, k.size());
       fetch_strip(right_strip(next, k), k.size(), panels, p);
     }
   }
@@ -146,13 +150,13 @@ void multiply(R* c, i64 stride, Matrix<R> a, Matrix<R> b, ProductShape shape, bo
   if (shape.m == 0 || shape.n == 0) return;
   if (shape.k == 0) return nothing_to_sum(c, stride, shape, add, epilogue);
   const Product<R> product(c, stride, a, b, shape, add, epilogue);
-  const i64 width = kTilePacks * kLanes<R>, panels = parts_of(shape.n, width);
+  const i64 packs = parts_of(shape.n, kLanes<R>);
   if (shape.m * shape.n * shape.k < kWorthSharing) threads = 1;
-  const Grid grid = best_grid(shape, width, threads, epilogue && epilogue->whole_columns());
+  const Grid grid = best_grid(shape, kLanes<R>, threads, epilogue && epilogue->whole_columns());
   parallel(grid.down * grid.across, threads, [&](i64 begin, i64 end) {
     for (i64 task = begin; task < end; ++task) {
-      const Range columns = part(panels, grid.across, task % grid.across);
-      const Range all{columns.begin * width, std::min(shape.n, columns.end * width)};
+      const Range columns = part(packs, grid.across, task % grid.across);
+      const Range all{columns.begin * kLanes<R>, std::min(shape.n, columns.end * kLanes<R>)};
       if (all.size() > 0) product.rectangle(part(shape.m, grid.down, task / grid.across), all);
     }
   });

@@ -68,9 +68,14 @@ void pack_whole(R* to, i64 width, const Strip<R>& from, i64 k) {
 template <class R>
 void pack_copied(R* to, i64 width, const Strip<R>& from, i64 k) {
   constexpr i64 lanes = kLanes<R>;
-  const i64 last = (width - 1) / lanes * lanes;
-  static_assert(kTilePacks == 2, "panels of one pack or two");
-  if (last + lanes <= from.readable) return (last ? pack_whole<R, 2> : pack_whole<R, 1>)(to, width, from, k);
+  const i64 packs = (width + lanes - 1) / lanes, last = (packs - 1) * lanes;
+  if (packs <= 4 && packs * lanes <= from.readable) {
+    const auto whole = packs == 1   ? pack_whole<R, 1>
+                       : packs == 2 ? pack_whole<R, 2>
+                       : packs == 3 ? pack_whole<R, 3>
+                                    : pack_whole<R, 4>;
+    return whole(to, width, from, k);
+  }
   for (i64 p = 0; p < k; ++p)
     for (i64 first = last; first >= 0; first -= lanes) {
       const i64 rows = std::max<i64>(0, std::min(lanes, from.valid - first));

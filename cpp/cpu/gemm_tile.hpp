@@ -32,7 +32,7 @@ OPTLAB_HD Pack<R> fused(Pack<R> a, Pack<R> b, Pack<R> c) {
 
 /// The largest tile: rows, and packs of columns. Of the registers, all but a few for the operands hold sums.
 #if defined(__AVX512F__) || defined(__aarch64__)
-inline constexpr int kTileRows = 14, kTilePacks = 2;
+inline constexpr int kTileRows = 8, kTilePacks = 3;
 #elif defined(__AVX2__)
 inline constexpr int kTileRows = 6, kTilePacks = 2;
 #else
@@ -61,7 +61,7 @@ OPTLAB_HD void sum_tile(Pack<R> (&sum)[rows][packs], const Tile<R>& tile, const 
 #pragma GCC unroll 14
       for (int i = 0; i < rows; ++i) {
         const Pack<R> left = a[i] - Pack<R>{};
-#pragma GCC unroll 2
+#pragma GCC unroll 3
         for (int j = 0; j < packs; ++j) sum[i][j] = fused<R>(left, right[j], sum[i][j]);
       }
     }
@@ -77,7 +77,7 @@ OPTLAB_HD void store_tile(const Tile<R>& tile, const Pack<R> (&sum)[rows][packs]
   if (tile.columns == packs * lanes) {
 #pragma GCC unroll 14
     for (int i = 0; i < rows; ++i)
-#pragma GCC unroll 2
+#pragma GCC unroll 3
       for (int j = 0; j < packs; ++j) {
         R* at = tile.c + i * tile.stride + j * lanes;
         store(at, tile.add ? load(at) + sum[i][j] : sum[i][j]);
@@ -98,7 +98,7 @@ template <class R, int rows, int packs>
 void multiply_tile(const Tile<R>& tile, const R* a, const R* b, i64 k) {
   Pack<R> sum[rows][packs] = {};
   sum_tile<R>(sum, tile, a, k, [&](Pack<R>* right) {
-#pragma GCC unroll 2
+#pragma GCC unroll 3
     for (int j = 0; j < packs; ++j) right[j] = load(b + j * kLanes<R>);
     b += packs * kLanes<R>;
   });
@@ -107,12 +107,11 @@ void multiply_tile(const Tile<R>& tile, const R* a, const R* b, i64 k) {
 
 /// The same where b still lies in its matrix, the rows of k `step` apart; on the way it is packed into `panel`. The
 /// stores find room beside the arithmetic, so the first tile of a panel packs it for nothing.
-template <class R, int rows>
+template <class R, int rows, int packs>
 void multiply_tile_and_pack(const Tile<R>& tile, const R* a, const R* b, i64 step, R* panel, i64 k) {
-  constexpr int packs = kTilePacks;
   Pack<R> sum[rows][packs] = {};
   sum_tile<R>(sum, tile, a, k, [&](Pack<R>* right) {
-#pragma GCC unroll 2
+#pragma GCC unroll 3
     for (int j = 0; j < packs; ++j) {
       right[j] = load(b + j * kLanes<R>);
       store(panel + j * kLanes<R>, right[j]);
@@ -128,19 +127,25 @@ using MultiplyTile = void (*)(const Tile<R>&, const R*, const R*, i64);
 template <class R>
 using MultiplyTileAndPack = void (*)(const Tile<R>&, const R*, const R*, i64, R*, i64);
 
-/// The kernels for tiles of 1, 2, ... rows.
+/// The kernels for tiles of 1, 2, ... rows and packs.
 template <class R>
 struct Tiles {
-  MultiplyTile<R> narrow[kTileRows], wide[kTileRows];
-  MultiplyTileAndPack<R> packing[kTileRows];
+  MultiplyTile<R> plain[kTilePacks][kTileRows];
+  MultiplyTileAndPack<R> packing[kTilePacks][kTileRows];
 };
 
-template <class R, int... row>
-constexpr Tiles<R> make_tiles(std::integer_sequence<int, row...>) {
-  return {
-      {multiply_tile<R, row + 1, 1>...}, {multiply_tile<R, row + 1, 2>...}, {multiply_tile_and_pack<R, row + 1>...}};
+template <class R, int packs, int... row>
+constexpr void fill_tiles(Tiles<R>& tiles, std::integer_sequence<int, row...>) {
+  ((tiles.plain[packs - 1][row] = multiply_tile<R, row + 1, packs>), ...);
+  ((tiles.packing[packs - 1][row] = multiply_tile_and_pack<R, row + 1, packs>), ...);
+}
+template <class R, int... pack>
+constexpr Tiles<R> make_tiles(std::integer_sequence<int, pack...>) {
+  Tiles<R> tiles{};
+  (fill_tiles<R, pack + 1>(tiles, std::make_integer_sequence<int, kTileRows>()), ...);
+  return tiles;
 }
 template <class R>
-inline constexpr Tiles<R> kTiles = make_tiles<R>(std::make_integer_sequence<int, kTileRows>());
+inline constexpr Tiles<R> kTiles = make_tiles<R>(std::make_integer_sequence<int, kTilePacks>());
 
 }  // namespace optlab

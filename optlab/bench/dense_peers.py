@@ -25,6 +25,13 @@ def jax_arrays(*arrays: Array) -> list[Any]:
     return [jnp.asarray(array) for array in arrays]
 
 
+def ready(results: Any) -> Any:
+    """The results, once they are there."""
+    import jax
+
+    return jax.block_until_ready(results)  # type: ignore[no-untyped-call]
+
+
 def torch_linear(x: Array, weight: Array, bias: Array, dy: Array) -> Results:
     """Autograd."""
     import torch
@@ -48,7 +55,7 @@ def jax_linear(x: Array, weight: Array, bias: Array, dy: Array) -> Results:
         return [y, *pull(dy)]
 
     fused, held = jax.jit(both), jax_arrays(x, weight, bias, dy)
-    return lambda: jax.block_until_ready(fused(*held))  # type: ignore[no-any-return]
+    return lambda: ready(fused(*held))
 
 
 def numpy_linear(x: Array, weight: Array, bias: Array, dy: Array) -> Results:
@@ -110,7 +117,7 @@ def jax_layer_norm(x: Array, gamma: Array, beta: Array, dy: Array) -> Results:
         return [y, *pull(dy)]
 
     fused, held = jax.jit(both), jax_arrays(x, gamma, beta, dy)
-    return lambda: jax.block_until_ready(fused(*held))  # type: ignore[no-any-return]
+    return lambda: ready(fused(*held))
 
 
 def torch_cross_entropy(logits: Array, labels: Array) -> Results:
@@ -136,7 +143,7 @@ def jax_cross_entropy(logits: Array, labels: Array) -> Results:
         return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
 
     fused, held = jax.jit(jax.value_and_grad(mean)), jax_arrays(logits, labels)
-    return lambda: jax.block_until_ready(fused(*held))  # type: ignore[no-any-return]
+    return lambda: ready(fused(*held))
 
 
 def torch_dropout(x: Array, p: float) -> Results:
@@ -153,8 +160,8 @@ def jax_dropout(x: Array, p: float) -> Results:
 
     (held,) = jax_arrays(x)
     drop = jax.jit(lambda key, x: jax.numpy.where(jax.random.bernoulli(key, 1 - p, x.shape), x / (1 - p), 0.0))
-    keys = iter(jax.random.split(jax.random.key(0), 4096))
-    return lambda: [drop(next(keys), held).block_until_ready()]
+    keys: Any = iter(jax.random.split(jax.random.key(0), 4096))
+    return lambda: ready([drop(next(keys), held)])
 
 
 def torch_activation(x: Array, name: str) -> Results:
@@ -163,12 +170,10 @@ def torch_activation(x: Array, name: str) -> Results:
 
     (held,) = tensors(x)
     out = torch.empty_like(held)
-    run = {
-        "relu": lambda: torch.clamp_min(held, 0, out=out),
-        "tanh": lambda: torch.tanh(held, out=out),
-        "sigmoid": lambda: torch.sigmoid(held, out=out),
-    }[name]
-    return lambda: [run()]
+    if name == "relu":
+        return lambda: [torch.clamp_min(held, 0, out=out)]
+    function = getattr(torch, name)
+    return lambda: [function(held, out=out)]
 
 
 def numpy_activation(x: Array, name: str) -> Results:

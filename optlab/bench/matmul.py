@@ -84,7 +84,8 @@ def jax_peer(a: Array, b: Array) -> Results:
     import jax
 
     turned = [not array.flags.c_contiguous for array in (a, b)]
-    left, right = (jax.numpy.asarray(np.ascontiguousarray(x.T if t else x)) for x, t in zip((a, b), turned, strict=True))
+    held = [array.T if t else array for array, t in zip((a, b), turned, strict=True)]
+    left, right = map(jax.numpy.asarray, held)
     multiply = jax.jit(lambda x, y: (x.T if turned[0] else x) @ (y.T if turned[1] else y))
     return lambda: [multiply(left, right).block_until_ready()]
 

@@ -29,7 +29,8 @@ class Pass:
     """One kernel in one case, ours and the peers', each returning the arrays that are compared.
 
     ``makers`` build the peers that are installed. ``exact`` is the float64 result and ``bounds`` the largest error that
-    each array may have, after ``seen`` has made of the results what can be compared. The limit is ``work`` (bytes or operations) at ``rate`` per second, or nothing.
+    each array may have, after ``seen`` has made of the results what can be compared. The limit is ``work`` (bytes or
+    operations) at ``rate`` per second, or nothing.
     """
 
     kernel: str
@@ -46,7 +47,8 @@ class Pass:
 
     def rows(self, repeats: int) -> list[Row]:
         """Checks agreement, then measures all in turn."""
-        missing = {n: "not installed" for n in self.makers if not importlib.util.find_spec(MODULES[n.split()[0]])}
+        needed = {name: MODULES[name.split()[0]] for name in self.makers}
+        missing = {name: "not installed" for name, module in needed.items() if not importlib.util.find_spec(module)}
         peers = {name: make() for name, make in self.makers.items() if name not in missing}
         wrong = self.disagreement(self.ours())
         if wrong:

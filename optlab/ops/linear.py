@@ -31,7 +31,7 @@ def linear_forward(
     dropout: Dropout | None = None,
     out: Array | None = None,
 ) -> Array:
-    """``y = m f(x W' + b)``: a linear layer, its activation f and its dropout mask m, while the product is in the cache.
+    """``y = m f(x W' + b)``: a linear layer, its activation f and its dropout mask m while the product is in the cache.
 
     Args:
         x: (batch, in).

@@ -14,9 +14,9 @@ Array = NDArray[Any]
 def matmul(a: Array, b: Array, *, out: Array | None = None, accumulate: bool = False) -> Array:
     """The product of two matrices, ``out[i, j] = sum_k a[i, k] b[k, j]``.
 
-    The sum over k is taken in blocks (as even as can be, none longer than 512), each by fused multiply-adds in rising k,
-    and the blocks are added in rising order. So the bits depend neither on the threads nor on AVX2 or AVX-512, nor on
-    the memory order of a and b; the baseline of x86-64 has no fused multiply-add and gives other last bits.
+    The sum over k is taken in blocks (as even as can be, none longer than 256), each by fused multiply-adds in rising
+    k, and the blocks are added in rising order. So the bits depend neither on the threads nor on AVX2 or AVX-512, nor
+    on the memory order of a and b; the baseline of x86-64 has no fused multiply-add and gives other last bits.
 
     Args:
         a: (m, k), float32 or float64, with any strides: transposed views and slices are read where they stand.

@@ -1,4 +1,4 @@
-"""The benchmarks of passes: what their rows say, that a wrong result is found out, and that peers agree; never a speed."""
+"""The benchmarks of passes: what rows say, that a wrong result is found out, that peers agree; never a speed."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ def refusals() -> list[tuple[str, dict[str, Any], type[Exception], str]]:
     table = [(name, *each) for name in LOSSES for each in wrong]
     table += [(name, {"reduction": "batchmean"}, ValueError, "^reduction: got 'batchm") for name in ("mse", "huber")]
     for value in (0.0, -1.0, INF, NAN):
-        table.append(("huber", {"delta": value}, ValueError, "^delta: got .*, expected a number > 0 and finite"))
+        table.append(("huber", {"delta": value}, ValueError, "^delta: got .*, expected a finite number > 0"))
     table.append(("huber", {"delta": None}, TypeError, "^delta: got None, expected a number"))
     table.append(("binary_cross_entropy", {"label_smoothing": 2}, ValueError, "^label_smoothing: got 2, expected"))
     return table

@@ -142,6 +142,8 @@ def of_products(dtype: Any) -> str:
     drop = ops.Dropout(0.3, 2)
     y = ops.linear_forward(a, b, bias, "tanh", dropout=drop)
     return digest(ops.matmul(a, b.T), y, *ops.linear_backward(y + 1, a, b, y, "tanh", dropout=drop))
+
+
 def of_norms(dtype: Any) -> str:
     """Every normalization, all passes, in a size that threads share and in one that fills no register."""
     draw, ops, results = np.random.default_rng(6).normal, ol.ops, []
@@ -162,6 +164,8 @@ def of_norms(dtype: Any) -> str:
     results += [w, norm, w_dot, norm_dot, *ops.weight_norm_backward(dw, v, norm_g, norm)]
     results += ops.weight_norm_backward_tangent(dw_dot, v_dot, dw, v, norm_g, norm, norm_dot)
     return digest(*results)
+
+
 def of_batch_norm(dtype: Any) -> str:
     """Everything it returns, by blocks of columns, by parts of rows and with rows side by side."""
     rng, results = np.random.default_rng(8), []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 512
+BLOCK = 256
 """The longest block of k."""
 
 
@@ -19,7 +20,7 @@ def blocks(k: int) -> list[range]:
     edges = [0]
     for number in range(count):
         edges.append(edges[-1] + k // count + (number < k % count))
-    return [range(*pair) for pair in zip(edges, edges[1:], strict=False)]
+    return [range(*pair) for pair in itertools.pairwise(edges)]
 
 
 def rounded(value: Fraction, dtype: Any) -> Any:
