@@ -139,11 +139,11 @@ def death_claims(data: Data, p: Params) -> list[Claim]:
     """A dead ReLU stays dead; others come back when the flow says so."""
     (relu_moved, relu_alive), (_, leaky_alive) = data["dead"]
     moved = f"Of {p.units} ReLU units dead on all data, how many moved by a bit in {p.steps} steps."
-    alive = f"Of {p.units} leaky ReLU units in the same place, how many came to life in {p.steps} steps."
+    alive = f"Of {p.units} {{}} units in that place, how many came to life in {p.steps} steps."
     took = "{}: the time to come back from depth d, by that of the gradient flow: the largest relative gap."
     # A step changes the slope by a factor of up to 1 + 2 lr, and the count of steps is rounded up.
-    found = [exact("relu_stays_dead", moved, relu_moved, 0), exact("relu_alive", moved, relu_alive, 0)]
-    found.append(exact("leaky_revives", alive, leaky_alive, p.units))
+    found = [exact("relu_stays_dead", moved, relu_moved, 0), exact("relu_alive", alive.format("ReLU"), relu_alive, 0)]
+    found.append(exact("leaky_revives", alive.format("leaky ReLU"), leaky_alive, p.units))
     for name, times in zip(WAYS, data["times"], strict=True):
         gap = np.max(np.abs(times / flow_time(name, data["depths"]) - 1))
         found.append(bounded(f"{name}_time", took.format(LABELS[name]), gap, (0, 5 * p.lr)))
@@ -157,8 +157,9 @@ def claims(data: Data, p: Params) -> list[Claim]:
 
 def draw_curves(ax: Axes, data: Data, key: str) -> None:
     """All functions or all slopes."""
-    for color, name, curve in zip(plotting.COLORS, CURVES, data[key], strict=False):
-        ax.plot(data["x"], curve, color=color, label=LABELS[name])
+    # Three of them are the same on the right: each later line is thinner, so that none hides another.
+    for color, width, name, curve in zip(plotting.COLORS, (3, 3, 8, 5.5, 3), CURVES, data[key], strict=False):
+        ax.plot(data["x"], curve, color=color, linewidth=width, zorder=2 + (width == 3), label=LABELS[name])
     ax.set(xlim=(-8, 8), xlabel="x")
 
 
@@ -181,7 +182,7 @@ def draw_revival(ax: Axes, data: Data, p: Params) -> None:
         ax.semilogy(data["depths"], times, "o", color=color, markersize=10, label=LABELS[name])
         law = plotting.theory_line(ax, depths, flow_time(name, depths), "gradient flow")
     ax.legend(handles=[*ax.get_legend_handles_labels()[0][:1], *ax.get_legend_handles_labels()[0][2:3], law])
-    ax.set(xlabel="depth d: the unit starts at input −d", ylabel="time to come alive (steps × lr)")
+    ax.set(xlabel="depth d: the unit starts at input −d", ylabel="time, steps × lr")
 
 
 def plot(data: Data, p: Params) -> Figure:
@@ -194,11 +195,12 @@ def plot(data: Data, p: Params) -> Figure:
     draw_curves(axes[0, 1], data, "slope")
     axes[0, 1].set(ylim=(-0.05, 1.1), ylabel="f′(x)")
     plotting.theory_line(axes[0, 1], [-8, 8], [0.25, 0.25], "¼, the sigmoid's most")
+    axes[0, 1].text(-7.8, 0.29, "¼, the sigmoid's most")
     axes[0, 1].set_title("their slopes: the sigmoid's is at most ¼")
     draw_maxout(axes[1, 0], data)
     axes[1, 0].set_title("maxout: the largest of its lines")
     draw_revival(axes[1, 1], data, p)
-    axes[1, 1].set_title(f"dead units: {data['dead'][0, 1]:.0f} of {p.units} ReLUs ever come back")
+    axes[1, 1].set_title(f"coming back: {data['dead'][0, 1]:.0f} of {p.units:,} dead ReLUs do")
     return sheet
 
 
