@@ -137,13 +137,15 @@ def shape_claims(data: Data, p: Params) -> list[Claim]:
 
 def death_claims(data: Data, p: Params) -> list[Claim]:
     """A dead ReLU stays dead; others come back when the flow says so."""
-    (relu_moved, relu_alive), (_, leaky_alive) = data["dead"]
+    (relu_moved, _), (_, leaky_alive) = data["dead"]
     moved = f"Of {p.units} ReLU units dead on all data, how many moved by a bit in {p.steps} steps."
     alive = f"Of {p.units} {{}} units in that place, how many came to life in {p.steps} steps."
-    took = "{}: the time to come back from depth d, by that of the gradient flow: the largest relative gap."
+    took = "{}: the time to come back from depth d is that of the gradient flow: the largest relative gap."
     # A step changes the slope by a factor of up to 1 + 2 lr, and the count of steps is rounded up.
-    found = [exact("relu_stays_dead", moved, relu_moved, 0), exact("relu_alive", alive.format("ReLU"), relu_alive, 0)]
-    found.append(exact("leaky_revives", alive.format("leaky ReLU"), leaky_alive, p.units))
+    found = [
+        exact("relu_stays_dead", moved, relu_moved, 0),
+        exact("leaky_revives", alive.format("leaky ReLU"), leaky_alive, p.units),
+    ]
     for name, times in zip(WAYS, data["times"], strict=True):
         gap = np.max(np.abs(times / flow_time(name, data["depths"]) - 1))
         found.append(bounded(f"{name}_time", took.format(LABELS[name]), gap, (0, 5 * p.lr)))

@@ -105,7 +105,7 @@ def deep_claims(data: Data, p: Params) -> list[Claim]:
         found.append(mean(f"factor_{name}", said, factors, expected, (0.96 * expected, 1.04 * expected)))
     logs, law = np.diff(np.log(data["deep"][HE]), axis=1).ravel(), typical(p.width)
     said = f"He's weights, width {p.width}: a typical network fades by e^{law:.3f} a layer all the same; the mean log."
-    return [*found, mean("typical", said, logs, law, (1.75 * law, 0.25 * law))]
+    return [*found, mean("typical", said, logs, law, (1.5 * law, 0.5 * law))]
 
 
 def claims(data: Data, p: Params) -> list[Claim]:

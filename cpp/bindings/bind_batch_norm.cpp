@@ -1,29 +1,18 @@
-#include <cmath>
-
 #include "call.hpp"
 #include "cpu/batch_norm.hpp"
 #include "families.hpp"
+#include "options.hpp"
 
 // The bindings are compiled as one file, so names as plain as these need a namespace of their own.
 namespace optlab {
 namespace batch_norm_calls {
 namespace {
 
-using Any = const py::handle&;
-
 /// (batch, features) of the matrix that sets the shape of a call.
-MatrixShape matrix_shape(Any given, const char* name) {
+MatrixShape matrix_shape(Given given, const char* name) {
   const auto& array = reinterpret_cast<const py::array&>(given);
   check_shape(array, name, {-1, -1});
   return {array.shape(0), array.shape(1)};
-}
-
-template <class R>
-R eps_of(Any given) {
-  const double eps = py::cast<double>(given);
-  if (!(eps >= 0) || std::isinf(eps))
-    throw py::value_error("eps: got " + py::cast<std::string>(py::str(given)) + ", expected a finite number >= 0");
-  return number<R>(given);
 }
 
 /// The arrays of one call: those of the shape of x, and those with a number per feature.
@@ -31,26 +20,21 @@ template <class R>
 struct Arrays {
   Call call;
   MatrixShape n;
-  Arrays(Any out, std::initializer_list<const char*> names, Any x, const char* name) : call(out, names) {
+  Arrays(Given out, std::initializer_list<const char*> names, Given x, const char* name) : call(out, names) {
     gate<R>(x, name, Access::read);
     n = matrix_shape(x, name);
   }
   Shape matrix() const { return {n.rows, n.features}; }
   Shape row() const { return {n.features}; }
-  const R* whole(Any given, const char* name) { return call.template in<R>(given, name, matrix()); }
-  const R* each(Any given, const char* name) { return call.template in<R>(given, name, row()); }
-  const R* maybe(Any given, const char* name) { return call.template optional<R>(given, name, row()); }
+  const R* whole(Given given, const char* name) { return call.template in<R>(given, name, matrix()); }
+  const R* each(Given given, const char* name) { return call.template in<R>(given, name, row()); }
+  const R* maybe(Given given, const char* name) { return call.template optional<R>(given, name, row()); }
   R* out_whole() { return call.template out<R>(matrix()); }
   R* out_each() { return call.template out<R>(row()); }
 
   template <class Kernel>
   py::object run(Kernel kernel) {
-    call.check();
-    const int threads = threads_now();
-    {
-      const ReleasedGil free;
-      kernel(threads);
-    }
+    call.run(threads_now(), kernel);
     return call.result();
   }
 };
@@ -59,7 +43,8 @@ struct Arrays {
 template <class R>
 class RunningArrays {
  public:
-  RunningArrays(Any given, Any momentum, Arrays<R>& arrays) : present_(!given.is_none()) {
+  RunningArrays(Given given, Given momentum, Arrays<R>& arrays) : present_(!given.is_none()) {
+    if (!momentum.is_none()) number_option(momentum, "momentum", 0, 1, false, "number in [0, 1], or None");
     if (!present_) return;
     if (!py::isinstance<py::tuple>(given) || py::len(given) != 3)
       throw py::type_error("running: expected None or a tuple of 3 arrays (mean, var, count)");
@@ -74,7 +59,8 @@ class RunningArrays {
     if (arrays.n.rows < 2)
       throw py::value_error(
           "x: got a batch of 1, expected at least 2: running var is an average of unbiased variances");
-    if (*count_ < 0) throw py::value_error("running count: got " + std::to_string(*count_) + ", expected >= 0");
+    if (*count_ < 0 || *count_ == INT64_MAX)
+      throw py::value_error("running count: got " + std::to_string(*count_) + ", expected 0 <= count < 2**63 - 1");
     averages_.momentum = share(momentum);
   }
   const Running<R>* get() const { return present_ ? &averages_ : nullptr; }
@@ -83,32 +69,29 @@ class RunningArrays {
   }
 
  private:
-  static R* written(Arrays<R>& arrays, Any given, const char* name) {
+  static R* written(Arrays<R>& arrays, Given given, const char* name) {
     R* memory = gated<R>(given, name, arrays.row(), Access::write);
     arrays.call.note(reinterpret_cast<const py::array&>(given), name, true);
     return memory;
   }
-  R share(Any momentum) const {
-    if (momentum.is_none()) return static_cast<R>(1.0 / static_cast<double>(*count_ + 1));
-    const double value = py::cast<double>(momentum);
-    if (!(value >= 0 && value <= 1))
-      throw py::value_error("momentum: got " + py::cast<std::string>(py::str(momentum)) +
-                            ", expected None or a number in [0, 1]");
-    return number<R>(momentum);
+  R share(Given momentum) const {
+    if (momentum.is_none()) return static_cast<R>(1.0 / (static_cast<double>(*count_) + 1.0));
+    const double value = number_option(momentum, "momentum", 0, 1, false, "number in [0, 1], or None");
+    return static_cast<R>(value);
   }
   bool present_;
   Running<R> averages_{};
   std::int64_t* count_ = nullptr;
 };
 
-py::object forward(Any x, Any gamma, Any beta, Any eps, Any running, Any momentum, Any out) {
+py::object forward(Given x, Given gamma, Given beta, Given eps, Given running, Given momentum, Given out) {
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     Arrays<R> a(out, {"y", "mean", "rstd"}, x, "x");
     const R* from = a.whole(x, "x");
     const Transform<R> scale{a.maybe(gamma, "gamma"), a.maybe(beta, "beta")};
     RunningArrays<R> averages(running, momentum, a);
-    const R small = eps_of<R>(eps);
+    const R small = static_cast<R>(eps_option(eps));
     R *y = a.out_whole(), *mean = a.out_each(), *rstd = a.out_each();
     return a.run([&](int threads) {
       batch_norm(y, mean, rstd, averages.get(), from, scale, small, a.n, threads);
@@ -117,7 +100,7 @@ py::object forward(Any x, Any gamma, Any beta, Any eps, Any running, Any momentu
   });
 }
 
-py::object backward(Any dy, Any x, Any gamma, Any mean, Any rstd, Any out) {
+py::object backward(Given dy, Given x, Given gamma, Given mean, Given rstd, Given out) {
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     Arrays<R> a(out, {"dx", "dgamma", "dbeta"}, x, "x");
@@ -128,7 +111,8 @@ py::object backward(Any dy, Any x, Any gamma, Any mean, Any rstd, Any out) {
   });
 }
 
-py::object forward_tangent(Any x_dot, Any x, Any gamma, Any mean, Any rstd, Any gamma_dot, Any beta_dot, Any out) {
+py::object forward_tangent(Given x_dot, Given x, Given gamma, Given mean, Given rstd, Given gamma_dot, Given beta_dot,
+                           Given out) {
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     Arrays<R> a(out, {"y_dot", "mean_dot", "rstd_dot"}, x, "x");
@@ -142,8 +126,8 @@ py::object forward_tangent(Any x_dot, Any x, Any gamma, Any mean, Any rstd, Any 
   });
 }
 
-py::object backward_tangent(Any dy_dot, Any x_dot, Any dy, Any x, Any gamma, Any mean, Any rstd, Any mean_dot,
-                            Any rstd_dot, Any gamma_dot, Any out) {
+py::object backward_tangent(Given dy_dot, Given x_dot, Given dy, Given x, Given gamma, Given mean, Given rstd,
+                            Given mean_dot, Given rstd_dot, Given gamma_dot, Given out) {
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     Arrays<R> a(out, {"dx_dot", "dgamma_dot", "dbeta_dot"}, x, "x");
@@ -159,24 +143,24 @@ py::object backward_tangent(Any dy_dot, Any x_dot, Any dy, Any x, Any gamma, Any
   });
 }
 
-py::object eval_forward(Any x, Any mean, Any var, Any gamma, Any beta, Any eps, Any out) {
+py::object eval_forward(Given x, Given mean, Given var, Given gamma, Given beta, Given eps, Given out) {
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     Arrays<R> a(out, {"out"}, x, "x");
     const R *from = a.whole(x, "x"), *centre = a.each(mean, "mean"), *spread = a.each(var, "var");
     const Transform<R> scale{a.maybe(gamma, "gamma"), a.maybe(beta, "beta")};
-    const R small = eps_of<R>(eps);
+    const R small = static_cast<R>(eps_option(eps));
     R* y = a.out_whole();
     return a.run([&](int threads) { batch_norm_eval(y, from, centre, spread, scale, small, a.n, threads); });
   });
 }
 
-py::object eval_backward(Any dy, Any x, Any mean, Any var, Any gamma, Any eps, Any out) {
+py::object eval_backward(Given dy, Given x, Given mean, Given var, Given gamma, Given eps, Given out) {
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     Arrays<R> a(out, {"dx", "dgamma", "dbeta"}, x, "x");
     const R *slope = a.whole(dy, "dy"), *from = a.whole(x, "x"), *centre = a.each(mean, "mean");
-    const R *spread = a.each(var, "var"), *scale = a.maybe(gamma, "gamma"), small = eps_of<R>(eps);
+    const R *spread = a.each(var, "var"), *scale = a.maybe(gamma, "gamma"), small = static_cast<R>(eps_option(eps));
     R *dx = a.out_whole(), *dgamma = a.out_each(), *dbeta = a.out_each();
     return a.run([&](int threads) {
       batch_norm_eval_backward(dx, dgamma, dbeta, slope, from, centre, spread, scale, small, a.n, threads);
@@ -184,13 +168,13 @@ py::object eval_backward(Any dy, Any x, Any mean, Any var, Any gamma, Any eps, A
   });
 }
 
-py::object eval_forward_tangent(Any x_dot, Any x, Any mean, Any var, Any gamma, Any gamma_dot, Any beta_dot, Any eps,
-                                Any out) {
+py::object eval_forward_tangent(Given x_dot, Given x, Given mean, Given var, Given gamma, Given gamma_dot,
+                                Given beta_dot, Given eps, Given out) {
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     Arrays<R> a(out, {"out"}, x, "x");
     const R *move = a.whole(x_dot, "x_dot"), *from = a.whole(x, "x"), *centre = a.each(mean, "mean");
-    const R *spread = a.each(var, "var"), *scale = a.maybe(gamma, "gamma"), small = eps_of<R>(eps);
+    const R *spread = a.each(var, "var"), *scale = a.maybe(gamma, "gamma"), small = static_cast<R>(eps_option(eps));
     const Transform<R> scale_dot{a.maybe(gamma_dot, "gamma_dot"), a.maybe(beta_dot, "beta_dot")};
     R* y_dot = a.out_whole();
     return a.run([&](int threads) {
@@ -199,14 +183,15 @@ py::object eval_forward_tangent(Any x_dot, Any x, Any mean, Any var, Any gamma, 
   });
 }
 
-py::object eval_backward_tangent(Any dy_dot, Any x_dot, Any dy, Any x, Any mean, Any var, Any gamma, Any gamma_dot,
-                                 Any eps, Any out) {
+py::object eval_backward_tangent(Given dy_dot, Given x_dot, Given dy, Given x, Given mean, Given var, Given gamma,
+                                 Given gamma_dot, Given eps, Given out) {
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     Arrays<R> a(out, {"dx_dot", "dgamma_dot", "dbeta_dot"}, x, "x");
     const R *turn = a.whole(dy_dot, "dy_dot"), *move = a.whole(x_dot, "x_dot"), *slope = a.whole(dy, "dy");
     const R *from = a.whole(x, "x"), *centre = a.each(mean, "mean"), *spread = a.each(var, "var");
-    const R *scale = a.maybe(gamma, "gamma"), *scale_dot = a.maybe(gamma_dot, "gamma_dot"), small = eps_of<R>(eps);
+    const R *scale = a.maybe(gamma, "gamma"), *scale_dot = a.maybe(gamma_dot, "gamma_dot"),
+            small = static_cast<R>(eps_option(eps));
     R *dx_dot = a.out_whole(), *dgamma_dot = a.out_each(), *dbeta_dot = a.out_each();
     return a.run([&](int threads) {
       batch_norm_eval_backward_tangent(dx_dot, dgamma_dot, dbeta_dot, turn, move, slope, from, centre, spread, scale,

@@ -37,6 +37,8 @@ Activation<R> make_activation(const char* name) {
           static_cast<R>(F::default_parameter),
           static_cast<R>(F::lowest_parameter),
           F::lowest_allowed,
+          &F::template low<R>,
+          &F::template high<R>,
           &forward<F, R>,
           &apply_slope<F, R>,
           &apply_slope<F, R>,

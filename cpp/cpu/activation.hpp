@@ -14,6 +14,8 @@ struct Activation {
   const char* parameter_name;  ///< nullptr when it has no parameter
   R default_parameter, lowest_parameter;
   bool lowest_allowed;
+  R (*low)(R parameter);  ///< what y never falls below
+  R (*high)(R parameter);
   /// y = f(x); y may be x.
   void (*forward)(R* y, const R* x, i64 n, R parameter);
   /// dx = f'(x) dy, with f' taken from y; dx may be dy.

@@ -13,7 +13,6 @@
 namespace optlab {
 
 inline constexpr i64 kFolds = 16, kNarrow = 64, kPerThread = 1 << 14;
-inline constexpr i64 kStreamBytes = 8 << 20;  // what is smaller is likely to be found in cache by whoever reads it next
 
 /// How many rows are read side by side; it depends on the shape only, as the order of the sums does.
 inline i64 folds_of(i64 rows, i64 features) {

@@ -59,7 +59,7 @@ OPTLAB_HD R row_loss(R* d, const Row<R>& x, const Target& q, R weight) {
   if (d) {
     const R scale = weight * total / sum;
     each_pack<R>(x.size, [&](i64 i, auto n) {
-      Pack<R> g = (n == kLanes<R> ? load(d + i) : load_part(d + i, n)) * scale;
+      Pack<R> g = stored<R>(d + i, n) * scale;
       if constexpr (Target::dense) g = g - q.pack(i, n) * weight;
       put(d + i, g, n);
     });
@@ -81,7 +81,7 @@ OPTLAB_HD R row_tangent(R* d_dot, const Row<R>& v, const Row<R>& x, const Target
   });
   const R mean = moment.result() / sum, total = Target::peaked ? R(1) : mass.result(), scale = weight * total / sum;
   each_pack<R>(x.size, [&](i64 i, auto n) {
-    const Pack<R> away = v.pack(i, n) - mean, power = n == kLanes<R> ? load(d_dot + i) : load_part(d_dot + i, n);
+    const Pack<R> away = v.pack(i, n) - mean, power = stored<R>(d_dot + i, n);
     put(d_dot + i, Pack<R>(power * scale * away), n);
     if constexpr (Target::dense) change.add(filled<R>(q.pack(i, n) * -away, n));
   });

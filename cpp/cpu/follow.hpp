@@ -42,7 +42,7 @@ struct Follow {
   void backward_tangent(R* dz_dot, R* dz, const R* dy_dot, const R* y_dot, const R* dy, const R* y, i64 first,
                         i64 n) const {
     R room[kSpan], dot_room[kSpan], masked[kSpan];
-    const R *value = unmasked(room, y, n), *value_dot = unmasked(dot_room, y_dot, n);
+    const R *value = unmasked(room, y, n), *value_dot = p > 0 ? scaled(dot_room, y_dot, n) : y_dot;
     mask(masked, dy, first, n);
     mask(dz_dot, dy_dot, first, n);
     const R* upper = p > 0 ? masked : dy;
@@ -54,11 +54,18 @@ struct Follow {
   void mask(R* out, const R* in, i64 first, i64 n) const {
     if (p > 0) dropout_span(out, in, first, n, static_cast<R>(1 / (1 - p)), dropout_threshold(p), run, at);
   }
-  /// f(z) where it is kept; what stands elsewhere meets a factor 0.
+  const R* scaled(R* room, const R* from, i64 n) const {
+    const R kept = static_cast<R>(1 - p);
+    for (i64 i = 0; i < n; ++i) room[i] = from[i] * kept;
+    return room;
+  }
+  /// f(z) where it is kept; what stands elsewhere meets a factor 0. Rounding may not carry it out of the range of f,
+  /// where slopes would have the wrong sign.
   const R* unmasked(R* room, const R* y, i64 n) const {
     if (p == 0) return y;
-    const R kept = static_cast<R>(1 - p);
-    for (i64 i = 0; i < n; ++i) room[i] = y[i] * kept;
+    const R low = activation->low(parameter), high = activation->high(parameter);
+    scaled(room, y, n);
+    for (i64 i = 0; i < n; ++i) room[i] = room[i] < low ? low : room[i] > high ? high : room[i];
     return room;
   }
 };

@@ -134,7 +134,7 @@ void group_norm_backward(R* dx, R* dgamma, R* dbeta, In dy, In x, In gamma, In m
       const Backward<In> of{dx, gammas + offset, betas + offset, dy, x, gamma.from(channel), mean, rstd, s};
       of.rows(group, part * size, std::min(s.batch, (part + 1) * size));
     }
-    finish_stores();
+    end_of_stream();
   });
   add_parts(dgamma, gammas, parts, all);
   add_parts(dbeta, betas, parts, all);

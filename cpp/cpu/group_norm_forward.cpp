@@ -32,7 +32,7 @@ OPTLAB_HD Statistics<R> statistics(const R* x, i64 n, R eps, i64 ahead) {
     R sums[2];
     sum_row<R, 2>(sums, n, [&](Pack<R>* t, i64 i, i64 m) __attribute__((always_inline)) {
       __builtin_prefetch(x + i + ahead);
-      t[0] = (load_some(x + i, m) - mean) * scale;
+      t[0] = load_some(x + i, m) * scale - mean * scale;
       t[1] = t[0] * t[0];
     });
     const R left = sums[0] / count, variance = sums[1] / count - left * left;
@@ -74,7 +74,7 @@ void each_row(const NormShape& s, int threads, const Visit& visit) {
   const i64 ahead = s.row() <= kNear ? s.row() : 0;
   parallel(s.rows(), threads_for(s, threads), [&](i64 begin, i64 end) {
     for (i64 row = begin; row < end; ++row) visit(row, ahead);
-    finish_stores();
+    end_of_stream();
   });
 }
 

@@ -7,7 +7,6 @@ namespace optlab {
 
 inline constexpr i64 kParallelFrom = 1 << 15;  // elements; below, waking a thread costs more than it saves
 inline constexpr i64 kNear = 1 << 14;  // elements of a row that stays in the cache: prefetch the next one behind it
-inline constexpr i64 kPastCache = 1 << 23;  // bytes of an output, more than a core's own caches hold
 
 inline int threads_for(const NormShape& s, int threads) {
   return s.rows() * s.row() < kParallelFrom ? 1 : threads;
@@ -16,7 +15,7 @@ inline int threads_for(const NormShape& s, int threads) {
 /// Whether an output is so large that it is gone from the cache before it is read again.
 template <class R>
 bool leaves_cache(const NormShape& s) {
-  return s.rows() * s.row() * static_cast<i64>(sizeof(R)) >= kPastCache;
+  return s.rows() * s.row() * static_cast<i64>(sizeof(R)) >= kStreamBytes;
 }
 
 /// gamma of a channel, the same at all its positions.

@@ -4,6 +4,9 @@
 
 namespace optlab {
 
+/// Outputs of so many bytes are written past the caches; what is smaller is likely to be found there by its reader.
+inline constexpr i64 kStreamBytes = 8 << 20;
+
 /// Stores a pack, past the caches if told so; `to` must then be aligned to a pack.
 template <bool past, class P>
 OPTLAB_HD void store_past(Real<P>* to, P p) {

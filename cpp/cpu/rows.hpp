@@ -40,6 +40,12 @@ struct Row {
   }
 };
 
+/// n lanes of what this thread has written: other threads may be writing what stands behind them.
+template <class R>
+OPTLAB_HD Pack<R> stored(const R* at, i64 n) {
+  return n == kLanes<R> ? load(at) : load_part(at, n);
+}
+
 template <class R>
 OPTLAB_HD Row<R> row_of(const R* matrix, i64 row, i64 rows, i64 columns) {
   return {matrix + row * columns, columns, (rows - row) * columns};

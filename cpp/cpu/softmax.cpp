@@ -38,7 +38,7 @@ void softmax(R* y, const R* x, i64 rows, i64 classes, int threads) {
     const Row<R> row = row_of(x, k, rows, classes);
     R* const out = y + k * classes;
     const R scale = R(1) / exponentials(out, row, row_max(row), kNothingElse);
-    fill_row(out, classes, [&](i64 i, auto n) { return row_of(y, k, rows, classes).pack(i, n) * scale; });
+    fill_row(out, classes, [&](i64 i, auto n) { return stored<R>(out + i, n) * scale; });
   });
 }
 

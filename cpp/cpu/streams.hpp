@@ -2,7 +2,7 @@
 // for either gives a function and its derivative in a direction.
 #pragma once
 #include "optlab/dual.hpp"
-#include "pack.hpp"
+#include "past_caches.hpp"
 
 namespace optlab {
 
@@ -49,27 +49,6 @@ OPTLAB_HD void each_pack(i64 n, const Body& body) {
   if (i < n) body(i, n - i);
 }
 
-/// Stores past the cache; `to` is aligned to a register.
-template <class R>
-OPTLAB_HD void store_past(R* to, Pack<R> p) {
-#if defined(__AVX512F__)
-  _mm512_stream_si512(reinterpret_cast<__m512i*>(to), (__m512i)p);
-#elif defined(__AVX2__)
-  _mm256_stream_si256(reinterpret_cast<__m256i*>(to), (__m256i)p);
-#elif defined(__x86_64__)
-  _mm_stream_si128(reinterpret_cast<__m128i*>(to), (__m128i)p);
-#else
-  store(to, p);
-#endif
-}
-
-/// To be called by a thread after its last store past the cache.
-inline void finish_stores() {
-#if defined(__x86_64__)
-  _mm_sfence();
-#endif
-}
-
 /// to[i], ... = value(i, m) for n numbers, on aligned packs, past the cache where the output is too large to be found
 /// there afterwards: its lines need not be read first.
 template <class R, class Value>
@@ -79,7 +58,7 @@ OPTLAB_HD void write_packs(R* to, i64 n, bool past_cache, const Value& value) {
   i64 i = 0;
   if (past_cache && n > head) {
     if (head) store_some(to, Pack<R>(value(0, head)), head);
-    for (i = head; i + kLanes<R> <= n; i += kLanes<R>) store_past(to + i, Pack<R>(value(i, kLanes<R>)));
+    for (i = head; i + kLanes<R> <= n; i += kLanes<R>) store_past<true>(to + i, Pack<R>(value(i, kLanes<R>)));
   }
   for (; i + kLanes<R> <= n; i += kLanes<R>) store(to + i, Pack<R>(value(i, kLanes<R>)));
   if (i < n) store_some(to + i, Pack<R>(value(i, n - i)), n - i);

@@ -76,10 +76,10 @@ void weight_norm_backward(R* dv, R* dg, In dw, In v, In g, In norm, i64 outputs,
     const auto along = along_unit(a, b, norm.at(row), n);
     dg[row] = In::wanted(along);
     const auto length = In::everywhere(norm.at(row)), radial = In::everywhere(along);
-    const auto factor = In::everywhere(g.at(row) / norm.at(row));
+    const auto gain = In::everywhere(g.at(row));
     each_pack<R>(n, [&](i64 i, i64 m) __attribute__((always_inline)) {
       const typename In::Packed tangential = a.packed(i, m) - b.packed(i, m) / length * radial;
-      store_some(dv + row * n + i, Pack<R>(In::wanted(factor * tangential)), m);
+      store_some(dv + row * n + i, Pack<R>(In::wanted(gain * (tangential / length))), m);
     });
   });
 }

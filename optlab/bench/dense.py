@@ -150,13 +150,19 @@ def activation(name: str, quick: bool) -> Pass:
     """One activation of an array, into a given one."""
     x = seeded(10**5 if quick else 10**7, seed=1)
     y, wider = np.empty_like(x), x.astype(float)
-    exact = {"relu": np.maximum(wider, 0), "tanh": np.tanh(wider), "sigmoid": 1 / (1 + np.exp(-wider))}[name]
+    exact: dict[str, Callable[[], Array]] = {
+        "relu": lambda: np.maximum(wider, 0),
+        "leaky_relu": lambda: np.where(wider > 0, wider, float(np.float32(0.01)) * wider),
+        "elu": lambda: np.where(wider > 0, wider, np.expm1(wider)),
+        "tanh": lambda: np.tanh(wider),
+        "sigmoid": lambda: 1 / (1 + np.exp(-wider)),
+    }
     return Pass(
         kernel=name,
         case=f"{x.size:,} elements",
         ours=lambda: [ops.activation_forward(x, name, out=y)],
         makers={peer: partial(maker, x, name) for peer, maker in peers.ACTIVATION.items()},
-        exact=[exact],
+        exact=[exact[name]()],
         bounds=[4 * EPS],
         work=8.0 * x.size,
         rate=stream(1, x.size),
@@ -169,6 +175,6 @@ PASSES: tuple[Callable[[bool], Pass], ...] = (
     layer_norm,
     cross_entropy,
     dropout,
-    *(partial(activation, name) for name in ("relu", "tanh", "sigmoid")),
+    *(partial(activation, name) for name in ("relu", "leaky_relu", "elu", "tanh", "sigmoid")),
 )
 """THE list of passes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -170,10 +171,11 @@ def torch_activation(x: Array, name: str) -> Results:
 
     (held,) = tensors(x)
     out = torch.empty_like(held)
-    if name == "relu":
-        return lambda: [torch.clamp_min(held, 0, out=out)]
-    function = getattr(torch, name)
-    return lambda: [function(held, out=out)]
+    given: dict[str, Any] = {"relu": lambda: torch.clamp_min(held, 0, out=out)}
+    given |= {each: partial(getattr(torch.ops.aten, each).out, held, out=out) for each in ("leaky_relu", "elu")}
+    given |= {each: partial(getattr(torch, each), held, out=out) for each in ("tanh", "sigmoid")}
+    run = given[name]
+    return lambda: [run()]
 
 
 def numpy_activation(x: Array, name: str) -> Results:
@@ -186,7 +188,17 @@ def numpy_activation(x: Array, name: str) -> Results:
         np.multiply(out, np.float32(0.5), out=out)
         return np.add(out, np.float32(0.5), out=out)
 
-    run = {"relu": lambda: np.maximum(x, 0, out=out), "tanh": lambda: np.tanh(x, out=out), "sigmoid": sigmoid}[name]
+    def leaky_relu() -> Array:
+        np.multiply(x, np.float32(0.01), out=out)
+        return np.maximum(x, out, out=out)
+
+    def elu() -> Array:
+        np.minimum(x, 0, out=out)
+        np.expm1(out, out=out)
+        return np.maximum(x, out, out=out)
+
+    relu, tanh = partial(np.maximum, x, 0, out=out), partial(np.tanh, x, out=out)
+    run: Any = {"relu": relu, "leaky_relu": leaky_relu, "elu": elu, "tanh": tanh, "sigmoid": sigmoid}[name]
     return lambda: [run()]
 
 

@@ -64,7 +64,7 @@ def group_norm_backward(dy: Any, x: Any, gamma: Any, mean: Any, rstd: Any, *, ou
         x: (batch, channels, positions...), as in the forward pass.
         gamma: (channels,); None is all ones, and dγ is the gradient there.
         mean: (batch, groups), from the forward pass.
-        rstd: (rows,), likewise.
+        rstd: (batch, groups), likewise.
         out: (dx, dgamma, dbeta), each an array to write or None.
 
     Returns:
@@ -108,7 +108,7 @@ def group_norm_forward_tangent(
         x: (batch, channels, positions...), as in the forward pass.
         gamma: (channels,); None is all ones.
         mean: (batch, groups), from the forward pass.
-        rstd: (rows,), likewise.
+        rstd: (batch, groups), likewise.
         gamma_dot: (channels,); None is zero.
         beta_dot: (channels,); None is zero.
         out: (y_dot, mean_dot, rstd_dot), each an array to write or None.
@@ -153,9 +153,9 @@ def group_norm_backward_tangent(
         x: (batch, channels, positions...), as in the forward pass.
         gamma: (channels,); None is all ones.
         mean: (batch, groups), from the forward pass.
-        rstd: (rows,), likewise.
+        rstd: (batch, groups), likewise.
         mean_dot: (batch, groups), from :func:`group_norm_forward_tangent` in the same direction.
-        rstd_dot: (rows,), likewise.
+        rstd_dot: (batch, groups), likewise.
         gamma_dot: (channels,); None is zero.
         out: (dx_dot, dgamma_dot, dbeta_dot), each an array to write or None.
 

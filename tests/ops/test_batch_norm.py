@@ -406,7 +406,7 @@ def running(features: int = 5, count: int = 0) -> tuple[Any, Any, Any]:
         ({"eps": -1e-5}, ValueError, r"^eps: got -1e-05, expected a finite number >= 0"),
         ({"eps": float("nan")}, ValueError, "^eps: got nan"),
         ({"eps": float("inf")}, ValueError, "^eps: got inf"),
-        ({"running": running(), "momentum": 1.5}, ValueError, r"^momentum: got 1.5, expected None or a number in \[0"),
+        ({"running": running(), "momentum": 1.5}, ValueError, r"^momentum: got 1.5, expected a number in \[0"),
         ({"running": running(), "momentum": float("nan")}, ValueError, "^momentum: got nan"),
         ({"running": running()[:2]}, TypeError, "^running: expected None or a tuple of 3"),
         ({"running": running(4)}, ValueError, "^running mean: got shape"),

@@ -168,6 +168,18 @@ def test_pytorch_agrees(batch: int, following: str, dtype: Any) -> None:
         assert_within(found, expected.numpy(), bound(dtype, shape))
 
 
+@pytest.mark.parametrize("name", ("sigmoid", "tanh", "elu"))
+@pytest.mark.parametrize("p", (0.1, 0.15, 0.3, 0.45, 0.7, 0.9))
+def test_a_saturated_unit_is_never_pushed_the_wrong_way(name: str, p: float) -> None:
+    """y = f(z) / (1 - p), taken back to f(z), may not leave the range of f by rounding: f' >= 0."""
+    z = np.concatenate([np.linspace(-90, 90, 181, dtype=np.float32)] * 4)[None, :]
+    options: dict[str, Any] = {"activation": name, "dropout": ops.Dropout(p, 1)}
+    one, weight = np.ones((1, 1), np.float32), np.ascontiguousarray(z.T)
+    y = ops.linear_forward(one, weight, **options)
+    dbias = ops.linear_backward(np.ones_like(y), one, weight, y, **options)[2]
+    assert (dbias >= 0).all() and (dbias > 0).any()
+
+
 def test_no_bias_and_no_input_gradient() -> None:
     case = Case((6, 5, 4), "relu")
     y = ops.linear_forward(case.x, case.weight, activation="relu")

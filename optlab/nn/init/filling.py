@@ -30,7 +30,8 @@ def fill(
 ) -> None:
     """Write the first parameters of a network, or of many, segment by segment.
 
-    Segment k of run r is ``initializer.draw(segment.shape, seed, step=k, run=r)``. Scales begin at 1, shifts at 0.
+    Segment k of run r is ``initializer.draw(segment.shape, seed, step=k, run=r, fans=fans)`` with the fans that the
+    segment, or for a bias its weight, declares. Scales begin at 1, shifts at 0.
 
     Args:
         theta: (dim,), or (runs, dim) with a network in each row; float32 or float64 in C order.

@@ -11,6 +11,15 @@ struct PlainActivation {
   static constexpr const char* parameter_name = nullptr;
   static constexpr double default_parameter = 0.0, lowest_parameter = 0.0;
   static constexpr bool lowest_allowed = true, piecewise_linear = false;
+  /// What f never leaves; infinite where it may be anything.
+  template <class R>
+  static OPTLAB_HD R low(R) {
+    return -Number<R>::from_bits(Constants<R>::infinity);
+  }
+  template <class R>
+  static OPTLAB_HD R high(R) {
+    return Number<R>::from_bits(Constants<R>::infinity);
+  }
 };
 
 /// One that is linear on either side of 0; what does not bend needs no product with 0, which infinity would spoil.

@@ -8,6 +8,10 @@ struct Elu : PlainActivation {
   static constexpr const char* parameter_name = "alpha";
   static constexpr double default_parameter = 1.0;
   static constexpr bool lowest_allowed = false;
+  template <class R>
+  static OPTLAB_HD R low(R alpha) {
+    return -alpha;
+  }
   template <class T>
   static OPTLAB_HD T value(T x, Real<T> alpha) {
     return select<T>(x < T{}, one_minus_exp<T>(-x) * -alpha, x);

@@ -5,6 +5,14 @@
 namespace optlab {
 
 struct Sigmoid : PlainActivation {
+  template <class R>
+  static OPTLAB_HD R low(R) {
+    return R(0);
+  }
+  template <class R>
+  static OPTLAB_HD R high(R) {
+    return R(1);
+  }
   template <class T>
   static OPTLAB_HD T value(T x, Real<T>) {
     return sigmoid<T>(x);

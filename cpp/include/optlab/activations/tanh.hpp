@@ -5,6 +5,14 @@
 namespace optlab {
 
 struct Tanh : PlainActivation {
+  template <class R>
+  static OPTLAB_HD R low(R) {
+    return R(-1);
+  }
+  template <class R>
+  static OPTLAB_HD R high(R) {
+    return R(1);
+  }
   template <class T>
   static OPTLAB_HD T value(T x, Real<T>) {
     return tanh<T>(x);
