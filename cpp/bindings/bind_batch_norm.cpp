@@ -1,7 +1,5 @@
-#include "call.hpp"
-#include "cpu/batch_norm.hpp"
 #include "families.hpp"
-#include "options.hpp"
+#include "running_arrays.hpp"
 
 // The bindings are compiled as one file, so names as plain as these need a namespace of their own.
 namespace optlab {
@@ -39,58 +37,13 @@ struct Arrays {
   }
 };
 
-/// The caller's averages: (mean, var, count), or None.
-template <class R>
-class RunningArrays {
- public:
-  RunningArrays(Given given, Given momentum, Arrays<R>& arrays) : present_(!given.is_none()) {
-    if (!momentum.is_none()) number_option(momentum, "momentum", 0, 1, false, "number in [0, 1], or None");
-    if (!present_) return;
-    if (!py::isinstance<py::tuple>(given) || py::len(given) != 3)
-      throw py::type_error("running: expected None or a tuple of 3 arrays (mean, var, count)");
-    const auto entry = [&](int k) { return py::handle(PyTuple_GET_ITEM(given.ptr(), k)); };
-    const py::handle counter = entry(2);
-    averages_.mean = written(arrays, entry(0), "running mean");
-    averages_.var = written(arrays, entry(1), "running var");
-    const py::array& count = gate<std::int64_t>(counter, "running count", Access::write);
-    check_shape(count, "running count", {});
-    count_ = pointer<std::int64_t>(count);
-    arrays.call.note(count, "running count", true);
-    if (arrays.n.rows < 2)
-      throw py::value_error(
-          "x: got a batch of 1, expected at least 2: running var is an average of unbiased variances");
-    if (*count_ < 0 || *count_ == INT64_MAX)
-      throw py::value_error("running count: got " + std::to_string(*count_) + ", expected 0 <= count < 2**63 - 1");
-    averages_.momentum = share(momentum);
-  }
-  const Running<R>* get() const { return present_ ? &averages_ : nullptr; }
-  void counted() {
-    if (present_) ++*count_;
-  }
-
- private:
-  static R* written(Arrays<R>& arrays, Given given, const char* name) {
-    R* memory = gated<R>(given, name, arrays.row(), Access::write);
-    arrays.call.note(reinterpret_cast<const py::array&>(given), name, true);
-    return memory;
-  }
-  R share(Given momentum) const {
-    if (momentum.is_none()) return static_cast<R>(1.0 / (static_cast<double>(*count_) + 1.0));
-    const double value = number_option(momentum, "momentum", 0, 1, false, "number in [0, 1], or None");
-    return static_cast<R>(value);
-  }
-  bool present_;
-  Running<R> averages_{};
-  std::int64_t* count_ = nullptr;
-};
-
 py::object forward(Given x, Given gamma, Given beta, Given eps, Given running, Given momentum, Given out) {
   return by_dtype(x, "x", [&](auto r) {
     using R = decltype(r);
     Arrays<R> a(out, {"y", "mean", "rstd"}, x, "x");
     const R* from = a.whole(x, "x");
     const Transform<R> scale{a.maybe(gamma, "gamma"), a.maybe(beta, "beta")};
-    RunningArrays<R> averages(running, momentum, a);
+    RunningArrays<R> averages(running, momentum, a.call, a.n.rows, a.n.features);
     const R small = static_cast<R>(eps_option(eps));
     R *y = a.out_whole(), *mean = a.out_each(), *rstd = a.out_each();
     return a.run([&](int threads) {

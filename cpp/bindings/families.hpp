@@ -13,6 +13,7 @@ void bind_matmul(pybind11::module_& m);
 void bind_norms(pybind11::module_& m);
 void bind_activations(pybind11::module_& m);
 void bind_linear(pybind11::module_& m);
+void bind_linear_batch_norm(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
 void bind_softmax(pybind11::module_& m);
 void bind_batch_norm(pybind11::module_& m);

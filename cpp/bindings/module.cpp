@@ -18,6 +18,7 @@ OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
   optlab::bind_norms(m);
   optlab::bind_activations(m);
   optlab::bind_linear(m);
+  optlab::bind_linear_batch_norm(m);
   optlab::bind_losses(m);
   optlab::bind_softmax(m);
   optlab::bind_batch_norm(m);

@@ -66,27 +66,39 @@ struct Projection {
 
 }  // namespace
 
+bool narrow(MatrixShape n) {
+  return folds_of(n.rows, n.features) > 1;
+}
+
 template <class R>
-void batch_norm(R* y, R* mean, R* rstd, const Running<R>* running, const R* x, Transform<R> scale, R eps, MatrixShape n,
-                int threads) {
+void batch_norm_columns(R* y, R* mean, R* rstd, const Running<R>* running, const R* x, Transform<R> scale, R eps,
+                        MatrixShape n, i64 first, i64 count, int threads) {
   const R rows = static_cast<R>(n.rows), others = static_cast<R>(n.rows - 1);
   const auto finish = [=](i64 begin, i64 end, const R* moments, R* coefficients, i64 spacing) {
     const R* squares = moments + 2 * spacing;
     for (i64 c = begin; c < end; ++c) {
-      mean[c] = moments[c] + moments[spacing + c];
-      rstd[c] = R(1) / sqrt<R>(squares[c] / rows + eps);
-      coefficients[c] = mean[c];
-      coefficients[spacing + c] = rstd[c] * or_else<R>(scale.gamma, c, 1);
-      coefficients[2 * spacing + c] = or_else<R>(scale.beta, c, 0);
+      const i64 of = first + c;
+      mean[of] = moments[c] + moments[spacing + c];
+      rstd[of] = R(1) / sqrt<R>(squares[c] / rows + eps);
+      coefficients[c] = mean[of];
+      coefficients[spacing + c] = rstd[of] * or_else<R>(scale.gamma, of, 1);
+      coefficients[2 * spacing + c] = or_else<R>(scale.beta, of, 0);
     }
     if (running)
       for (i64 c = begin; c < end; ++c) {
+        const i64 of = first + c;
         const R kept = R(1) - running->momentum;
-        running->mean[c] = kept * running->mean[c] + running->momentum * mean[c];
-        running->var[c] = kept * running->var[c] + running->momentum * (squares[c] / others);
+        running->mean[of] = kept * running->mean[of] + running->momentum * mean[of];
+        running->var[of] = kept * running->var[of] + running->momentum * (squares[c] / others);
       }
   };
-  sweep(Moments<R>{x}, Affine<R>{x, y}, finish, n.rows, n.features, threads);
+  sweep(Moments<R>{x + first}, Affine<R>{x + first, y + first}, finish, n.rows, count, n.features, threads);
+}
+
+template <class R>
+void batch_norm(R* y, R* mean, R* rstd, const Running<R>* running, const R* x, Transform<R> scale, R eps, MatrixShape n,
+                int threads) {
+  batch_norm_columns(y, mean, rstd, running, x, scale, eps, n, 0, n.features, threads);
 }
 
 template <class R>
@@ -218,6 +230,8 @@ void batch_norm_eval_backward_tangent(R* dx_dot, R* dgamma_dot, R* dbeta_dot, co
 }
 
 #define OPTLAB_BATCH_NORM(R)                                                                                           \
+  template void batch_norm_columns(R*, R*, R*, const Running<R>*, const R*, Transform<R>, R, MatrixShape, i64, i64,    \
+                                   int);                                                                               \
   template void batch_norm(R*, R*, R*, const Running<R>*, const R*, Transform<R>, R, MatrixShape, int);                \
   template void batch_norm_backward(R*, R*, R*, const R*, const R*, const R*, Statistics<R>, MatrixShape, int);        \
   template void batch_norm_tangent(R*, R*, R*, const R*, const R*, const R*, Statistics<R>, Transform<R>, MatrixShape, \

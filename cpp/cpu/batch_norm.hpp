@@ -32,6 +32,12 @@ struct Running {
 template <class R>
 void batch_norm(R* y, R* mean, R* rstd, const Running<R>* running, const R* x, Transform<R> scale, R eps, MatrixShape n,
                 int threads);
+/// The same of `count` columns from the first on, as they are done in a product's epilogue: narrow() matrices are read
+/// in another order, and cannot be.
+template <class R>
+void batch_norm_columns(R* y, R* mean, R* rstd, const Running<R>* running, const R* x, Transform<R> scale, R eps,
+                        MatrixShape n, i64 first, i64 count, int threads);
+bool narrow(MatrixShape n);
 template <class R>
 void batch_norm_backward(R* dx, R* dgamma, R* dbeta, const R* dy, const R* x, const R* gamma, Statistics<R> at,
                          MatrixShape n, int threads);

@@ -31,13 +31,19 @@ class Sweep {
  public:
   using R = typename Output::Real;
 
-  Sweep(const Reduce& reduce, const Output& output, const Finish& finish, i64 rows, i64 features, int threads)
-      : reduce_(reduce), output_(output), finish_(finish), features_(features), folds_(folds_of(rows, features)) {
+  Sweep(const Reduce& reduce, const Output& output, const Finish& finish, i64 rows, i64 features, i64 stride,
+        int threads)
+      : reduce_(reduce),
+        output_(output),
+        finish_(finish),
+        features_(features),
+        folds_(stride == features ? folds_of(rows, features) : 1),
+        stride_(stride * folds_) {
     rows_ = rows / folds_;
     rest_ = rows - rows_ * folds_;
     chunks_ = (rows_ + kChunkRows - 1) / kChunkRows;
     threads_ = static_cast<int>(std::clamp<i64>(rows * features / kPerThread, 1, threads));
-    const i64 head = head_of_lines(output.out, columns());
+    const i64 head = head_of_lines(output.out, stride_);
     blocks_ = {columns(), kBlock, std::max<i64>(head, 0)};
     stream_ = head >= 0 && rows * features * static_cast<i64>(sizeof(R)) >= kStreamBytes;
     choose_parts();
@@ -83,7 +89,7 @@ class Sweep {
     const i64 begin = blocks_.begin(block), end = blocks_.end(block);
     if (count == 1)
       return for_groups<Reduce::most, false, R>(begin, end, blocks_.head_of(block), [&](auto group, i64 column) {
-        reduce_.chunk(group, first * kChunkRows * columns() + column, columns(), rows_in(first, 1), column,
+        reduce_.chunk(group, first * kChunkRows * stride_ + column, stride_, rows_in(first, 1), column,
                       out + column - begin, spacing);
       });
     R right[quantities * kWidest];
@@ -115,7 +121,7 @@ class Sweep {
     const i64 first = part * part_chunks_, rows = rows_in(first, part_chunks_);
     for_groups<Output::most, stream, R>(blocks_.begin(block), blocks_.end(block), blocks_.head_of(block),
                                         [&](auto group, i64 column) {
-                                          output_.rows(group, first * kChunkRows * columns() + column, columns(), rows,
+                                          output_.rows(group, first * kChunkRows * stride_ + column, stride_, rows,
                                                        coefficients_.get() + column, columns());
                                         });
   }
@@ -176,18 +182,24 @@ class Sweep {
   const Reduce& reduce_;
   const Output& output_;
   const Finish& finish_;
-  i64 features_, folds_, rows_, rest_, chunks_, part_chunks_ = 1;
+  i64 features_, folds_, stride_, rows_, rest_, chunks_, part_chunks_ = 1;
   int threads_;
   Blocks blocks_;
   bool stream_;
   std::unique_ptr<R[]> sums_, coefficients_;
 };
 
-/// finish(begin, end, quantities, coefficients, spacing) turns the sums of these columns into what output needs.
+/// finish(begin, end, quantities, coefficients, spacing) turns the sums of these columns into what output needs. Rows
+/// of the memory are `stride` apart, which is more than `features` where only some columns of a matrix are meant.
+template <class Reduce, class Output, class Finish>
+void sweep(const Reduce& reduce, const Output& output, const Finish& finish, i64 rows, i64 features, i64 stride,
+           int threads) {
+  const FloatEnvironment environment;
+  Sweep<Reduce, Output, Finish>(reduce, output, finish, rows, features, stride, threads).run();
+}
 template <class Reduce, class Output, class Finish>
 void sweep(const Reduce& reduce, const Output& output, const Finish& finish, i64 rows, i64 features, int threads) {
-  const FloatEnvironment environment;
-  Sweep<Reduce, Output, Finish>(reduce, output, finish, rows, features, threads).run();
+  sweep(reduce, output, finish, rows, features, features, threads);
 }
 
 }  // namespace optlab

@@ -56,6 +56,7 @@ from optlab.ops.linear import (
     linear_forward,
     linear_forward_tangent,
 )
+from optlab.ops.linear_batch_norm import linear_batch_norm_forward
 from optlab.ops.losses import (
     binary_cross_entropy,
     binary_cross_entropy_tangent,
@@ -135,6 +136,7 @@ __all__ = [
     "layer_norm_forward_tangent",
     "linear_backward",
     "linear_backward_tangent",
+    "linear_batch_norm_forward",
     "linear_forward",
     "linear_forward_tangent",
     "log_softmax_backward",

@@ -141,7 +141,8 @@ def of_products(dtype: Any) -> str:
     a, b, bias = (normal(shape, 1, dtype=dtype) for shape in ((130, 1030), (515, 1030), 515))
     drop = ops.Dropout(0.3, 2)
     y = ops.linear_forward(a, b, bias, "tanh", dropout=drop)
-    return digest(ops.matmul(a, b.T), y, *ops.linear_backward(y + 1, a, b, y, "tanh", dropout=drop))
+    normed = ops.linear_batch_norm_forward(a, b, activation="elu", dropout=drop)
+    return digest(ops.matmul(a, b.T), y, *normed, *ops.linear_backward(y + 1, a, b, y, "tanh", dropout=drop))
 
 
 def of_norms(dtype: Any) -> str:
