@@ -32,7 +32,7 @@ def batch_norm_forward(
 
     The variance is the biased one; eps stands inside the root. With eps = 0 a constant column has rstd = inf and
     y = 0 · inf = NaN, as the formula says. What is not finite in a column makes all of its y NaN. Squares are taken in
-    the type of x: a column that strays from its mean by more than about 1e19 in float32 (1e154 in float64) has rstd = 0.
+    the type of x: a column that strays from its mean by more than 1e19 in float32 (1e154 in float64) has rstd = 0.
 
     With ``running`` the averages over batches are updated in place in the same pass, in PyTorch's form::
 
