@@ -38,7 +38,8 @@ void bind_gate(py::module_& m) {
   m.def("stream_bandwidth", &stream_bandwidth, py::arg("read"), py::arg("elements"), py::arg("threads"),
         py::arg("repeats"), py::call_guard<ReleasedGil>());
   m.def("peak_operations", &peak_operations, py::arg("threads"), py::call_guard<ReleasedGil>());
-  m.def("product_peak", &product_peak<float>, py::arg("threads"), py::call_guard<ReleasedGil>());
+  m.def("multiply_in_registers", &multiply_in_registers<float>, py::arg("operations"), py::arg("threads"),
+        py::call_guard<ReleasedGil>());
   m.def("check_array", &check_floats, py::arg("array"), py::arg("name"),
         "Refuses whatever is not a float32 or float64 array that a kernel can take.");
   m.def("check_point", &check_point, py::arg("array"), py::arg("name"), py::arg("write") = false,

@@ -36,28 +36,29 @@ class Product {
     const i64 depth = part(shape_.k, parts_of(shape_.k, kBlockK), 0).size();
     static thread_local Scratch<R> left_room, right_room;
     R* left = left_room.get(static_cast<std::size_t>(std::min(rows.size(), kBlockRows) * depth + kLanes<R>));
-    R* right = right_room.get(static_cast<std::size_t>(kWidth * depth + kLanes<R>));
+    R* panel = right_room.get(static_cast<std::size_t>(2 * kWidth * depth + kLanes<R>));
+    R* right[2] = {panel, panel + kWidth * depth};
     for (i64 row = rows.begin; row < rows.end; row += kBlockRows)
       row_block({row, std::min(rows.end, row + kBlockRows)}, columns, left, right);
   }
 
  private:
   static constexpr i64 kWidth = kTilePacks * kLanes<R>;
-  /// Rows that are farther apart than a page cost the arithmetic more than a loop of its own that packs them.
-  static constexpr i64 kNear = 4096 / sizeof(R);
 
-  void row_block(Range rows, Range columns, R* left, R* right) const {
+  void row_block(Range rows, Range columns, R* left, R* right[2]) const {
     const i64 blocks = parts_of(shape_.k, kBlockK);
     for (i64 block = 0; block < blocks; ++block) {
       const Range k = part(shape_.k, blocks, block);
       pack_left(left, rows, k);
       const i64 packs = parts_of(columns.size(), kLanes<R>), panels = parts_of(packs, kTilePacks);
+      Range panel = columns_of(columns, part(packs, panels, 0));
+      pack_panel(right[0], width_of(panel), right_strip(panel, k), k.size());
       for (i64 p = 0; p < panels; ++p) {
-        const Range panel = columns_of(columns, part(packs, panels, p));
         const Range next = p + 1 < panels ? columns_of(columns, part(packs, panels, p + 1)) : Range{};
-        column_panel(rows, panel, next, k, left, right, add_ || block > 0);
+        column_panel(rows, panel, next, k, left, right[p % 2], right[1 - p % 2], add_ || block > 0);
         if (epilogue_ && block == blocks - 1)
           epilogue_->apply(at(rows.begin, panel.begin), stride_, rows.begin, rows.size(), panel.begin, panel.size());
+        panel = next;
       }
     }
   }
@@ -76,23 +77,29 @@ class Product {
     }
   }
 
-  /// The panel's part of c; on the way the next panel is fetched into the cache.
-  void column_panel(Range rows, Range columns, Range next, Range k, const R* left, R* right, bool add) const {
-    const Strip<R> strip = right_strip(columns, k);
+  /// The panel's part of c. While a tile is computed, that piece of the next panel is fetched that is packed after it.
+  void column_panel(Range rows, Range columns, Range next, Range k, const R* left, const R* right, R* right_next,
+                    bool add) const {
     const i64 packs = parts_of(columns.size(), kLanes<R>), panels = parts_of(rows.size(), kTileRows);
-    const bool pack_first = strip.across == 1 && strip.valid == packs * kLanes<R> && strip.along <= kNear;
-    if (!pack_first) pack_panel(right, packs * kLanes<R>, strip, k.size());
+    const Strip<R> strip = right_strip(next, k);
     for (i64 p = 0; p < panels; ++p) {
-      const Range of = part(rows.size(), panels, p);
+      const Range of = part(rows.size(), panels, p), piece = piece_of(k.size(), next.size() ? panels : 0, p);
       const Tile<R> tile{at(rows.begin + of.begin, columns.begin), stride_, columns.size(), add};
-      const R* a = left + of.begin * k.size();
-      if (pack_first && p == 0)
-        kTiles<R>.packing[packs - 1][of.size() - 1](tile, a, strip.data, strip.along, right, k.size());
-      else
-        kTiles<R>.plain[packs - 1][of.size() - 1](tile, a, right, k.size());
-      fetch_strip(right_strip(next, k), k.size(), panels, p);
+      const Strip<R> wanted = strip.from(piece.begin);
+      kTiles<R>.kernel[packs - 1][of.size() - 1](tile, left + of.begin * k.size(), right, k.size(),
+                                                 lines_of(wanted, piece.size()));
+      pack_panel(right_next + piece.begin * width_of(next), width_of(next), wanted, piece.size());
     }
   }
+
+  /// A part of k that begins on a whole group of steps.
+  static Range piece_of(i64 k, i64 pieces, i64 number) {
+    if (pieces == 0) return {0, 0};
+    const Range of = part(parts_of(k, kStride), pieces, number);
+    return {std::min(k, of.begin * kStride), std::min(k, of.end * kStride)};
+  }
+
+  static i64 width_of(Range columns) { return parts_of(columns.size(), kLanes<R>) * kLanes<R>; }
 
   Strip<R> right_strip(Range columns, Range k) const {
     return {b_.data + columns.begin * b_.column + k.begin * b_.row, b_.column, b_.row, columns.size(),

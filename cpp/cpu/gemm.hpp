@@ -27,7 +27,7 @@ class Epilogue {
 
 /// Sums over k are taken in blocks of this length, each in rising k by fused multiply-adds, and the blocks are added in
 /// rising order: the bits depend on neither threads nor tiles. (The blocks of a length are as even as can be.)
-inline constexpr i64 kBlockK = 256;
+inline constexpr i64 kBlockK = 512;
 /// Rows of a block: its packed part of A stays in the second-level cache.
 inline constexpr i64 kBlockRows = 512;
 

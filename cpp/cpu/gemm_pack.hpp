@@ -14,6 +14,8 @@ struct Strip {
   i64 across, along;
   i64 valid;     ///< rows that exist; the panel's others are zeros
   i64 readable;  ///< elements that may be read along a row of the memory, where rows are contiguous (across == 1)
+
+  Strip from(i64 k) const { return {data + k * along, across, along, valid, readable}; }
 };
 
 /// The elements k .. k + steps of a row, as a group.
@@ -101,14 +103,13 @@ void pack_panel(R* to, i64 width, const Strip<R>& from, i64 k) {
     pack_strided(to, width, from, k);
 }
 
-/// Fetches part `number` of `parts` of a strip into the second-level cache.
+/// The memory of a strip's first k values.
 template <class R>
-void fetch_strip(const Strip<R>& from, i64 k, i64 parts, i64 number) {
-  constexpr i64 line = 64 / sizeof(R);
-  const bool copied = from.across == 1;
-  const i64 rows = copied ? k : from.valid, length = copied ? from.valid : k, step = copied ? from.along : from.across;
-  for (i64 i = number * rows / parts; i < (number + 1) * rows / parts; ++i)
-    for (i64 j = 0; j < length; j += line) __builtin_prefetch(from.data + i * step + j, 0, 2);
+Lines lines_of(const Strip<R>& from, i64 k) {
+  constexpr i64 size = sizeof(R);
+  if (from.across == 1) return {from.data, from.along * size, from.valid * size, k};
+  if (from.along == 1) return {from.data, from.across * size, k * size, from.valid};
+  return {};
 }
 
 }  // namespace optlab

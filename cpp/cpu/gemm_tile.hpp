@@ -2,6 +2,7 @@
 // k.
 #pragma once
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "pack.hpp"
@@ -39,9 +40,6 @@ inline constexpr int kTileRows = 6, kTilePacks = 2;
 inline constexpr int kTileRows = 4, kTilePacks = 2;
 #endif
 
-/// c is fetched so many k before it is wanted: the panels that stream through the cache would throw it out again.
-inline constexpr i64 kLate = 48;
-
 /// A tile of c, its rows `stride` apart; `add` tells whether it holds something to add to.
 template <class R>
 struct Tile {
@@ -50,26 +48,33 @@ struct Tile {
   bool add;
 };
 
-/// sum += a b for a panel a (k, rows), where next_right(right) gives the packs of b for one k after the other.
-template <class R, int rows, int packs, class Next>
-OPTLAB_HD void sum_tile(Pack<R> (&sum)[rows][packs], const Tile<R>& tile, const R* a, i64 k, Next next_right) {
-  i64 end = std::max<i64>(0, k - kLate);
-  for (i64 p = 0; p < k; end = k) {
-    for (; p < end; ++p, a += rows) {
-      Pack<R> right[packs];
-      next_right(right);
-#pragma GCC unroll 14
-      for (int i = 0; i < rows; ++i) {
-        const Pack<R> left = a[i] - Pack<R>{};
-#pragma GCC unroll 3
-        for (int j = 0; j < packs; ++j) sum[i][j] = fused<R>(left, right[j], sum[i][j]);
+/// Memory that is wanted soon: rows of so many bytes, fetched into the second-level cache a line at a time.
+class Lines {
+ public:
+  Lines() = default;
+  Lines(const void* first, i64 step, i64 length, i64 rows)
+      : row_(reinterpret_cast<std::uintptr_t>(first)), step_(step), length_(length), rows_(rows) {
+    begin_row();
+  }
+  OPTLAB_HD void fetch(i64 lines) {
+    for (; lines > 0 && rows_ > 0; --lines) {
+      __builtin_prefetch(reinterpret_cast<const char*>(at_), 0, 2);
+      at_ += kLine;
+      if (at_ >= row_ + length_) {
+        --rows_;
+        row_ += step_;
+        begin_row();
       }
     }
-    if (end < k)
-      for (int i = 0; i < rows; ++i)
-        for (int j = 0; j < packs; ++j) __builtin_prefetch(tile.c + i * tile.stride + j * kLanes<R>, 1);
   }
-}
+  i64 count() const { return rows_ * (length_ / kLine + 1); }
+
+ private:
+  static constexpr std::uintptr_t kLine = 64;
+  OPTLAB_HD void begin_row() { at_ = row_ & ~(kLine - 1); }
+  std::uintptr_t row_ = 0, at_ = 0;
+  i64 step_ = 0, length_ = 0, rows_ = 0;
+};
 
 template <class R, int rows, int packs>
 OPTLAB_HD void store_tile(const Tile<R>& tile, const Pack<R> (&sum)[rows][packs]) {
@@ -93,51 +98,46 @@ OPTLAB_HD void store_tile(const Tile<R>& tile, const Pack<R> (&sum)[rows][packs]
     }
 }
 
-/// tile (+)= a b for panels a (k, rows) and b (k, packs * lanes).
-template <class R, int rows, int packs>
-void multiply_tile(const Tile<R>& tile, const R* a, const R* b, i64 k) {
-  Pack<R> sum[rows][packs] = {};
-  sum_tile<R>(sum, tile, a, k, [&](Pack<R>* right) {
-#pragma GCC unroll 3
-    for (int j = 0; j < packs; ++j) right[j] = load(b + j * kLanes<R>);
-    b += packs * kLanes<R>;
-  });
-  store_tile<R>(tile, sum);
-}
+/// So many k are summed between two fetches: of a row of c, and of what is wanted next.
+inline constexpr i64 kStride = 16;
 
-/// The same where b still lies in its matrix, the rows of k `step` apart; on the way it is packed into `panel`. The
-/// stores find room beside the arithmetic, so the first tile of a panel packs it for nothing.
+/// tile (+)= a b for panels a (k, rows) and b (k, packs * lanes). Meanwhile `next` is fetched, and, at the end, c: the
+/// panels that stream through the first-level cache would throw it out again.
 template <class R, int rows, int packs>
-void multiply_tile_and_pack(const Tile<R>& tile, const R* a, const R* b, i64 step, R* panel, i64 k) {
+void multiply_tile(const Tile<R>& tile, const R* a, const R* b, i64 k, Lines next) {
   Pack<R> sum[rows][packs] = {};
-  sum_tile<R>(sum, tile, a, k, [&](Pack<R>* right) {
+  const i64 strides = (k + kStride - 1) / kStride, lines = (next.count() + strides - 1) / strides;
+  for (i64 p = 0, rest = strides; p < k; --rest) {
+    next.fetch(lines);
+    if (rest <= rows)
+      for (int j = 0; j < packs; ++j) __builtin_prefetch(tile.c + (rest - 1) * tile.stride + j * kLanes<R>, 1);
+    for (const i64 end = std::min(k, p + kStride); p < end; ++p, a += rows, b += packs * kLanes<R>) {
+      Pack<R> right[packs];
 #pragma GCC unroll 3
-    for (int j = 0; j < packs; ++j) {
-      right[j] = load(b + j * kLanes<R>);
-      store(panel + j * kLanes<R>, right[j]);
+      for (int j = 0; j < packs; ++j) right[j] = load(b + j * kLanes<R>);
+#pragma GCC unroll 14
+      for (int i = 0; i < rows; ++i) {
+        const Pack<R> number = a[i] - Pack<R>{};
+#pragma GCC unroll 3
+        for (int j = 0; j < packs; ++j) sum[i][j] = fused<R>(number, right[j], sum[i][j]);
+      }
     }
-    b += step;
-    panel += packs * kLanes<R>;
-  });
+  }
   store_tile<R>(tile, sum);
 }
 
 template <class R>
-using MultiplyTile = void (*)(const Tile<R>&, const R*, const R*, i64);
-template <class R>
-using MultiplyTileAndPack = void (*)(const Tile<R>&, const R*, const R*, i64, R*, i64);
+using MultiplyTile = void (*)(const Tile<R>&, const R*, const R*, i64, Lines);
 
-/// The kernels for tiles of 1, 2, ... rows and packs.
+/// The kernels for tiles of 1, 2, ... packs and rows.
 template <class R>
 struct Tiles {
-  MultiplyTile<R> plain[kTilePacks][kTileRows];
-  MultiplyTileAndPack<R> packing[kTilePacks][kTileRows];
+  MultiplyTile<R> kernel[kTilePacks][kTileRows];
 };
 
 template <class R, int packs, int... row>
 constexpr void fill_tiles(Tiles<R>& tiles, std::integer_sequence<int, row...>) {
-  ((tiles.plain[packs - 1][row] = multiply_tile<R, row + 1, packs>), ...);
-  ((tiles.packing[packs - 1][row] = multiply_tile_and_pack<R, row + 1, packs>), ...);
+  ((tiles.kernel[packs - 1][row] = multiply_tile<R, row + 1, packs>), ...);
 }
 template <class R, int... pack>
 constexpr Tiles<R> make_tiles(std::integer_sequence<int, pack...>) {

@@ -36,12 +36,12 @@ void work_chains() {
 }
 
 template <class R>
-void multiply_chains() {
+void multiply_chains(long long rounds) {
   Pack<R> chain[kChains];
   for (int i = 0; i < kChains; ++i) chain[i] = splat(R(1 + i));
   volatile R half = R(0.5), one = R(1), result;
   const Pack<R> factor = splat<R>(half), term = splat<R>(one);
-  for (long long round = 0; round < kRounds; ++round) {
+  for (long long round = 0; round < rounds; ++round) {
 #pragma GCC unroll 12
     for (int i = 0; i < kChains; ++i) chain[i] = fused<R>(chain[i], factor, term);
   }
@@ -143,12 +143,13 @@ double peak_operations(int threads) {
 }
 
 template <class R>
-double product_peak(int threads) {
-  return 2.0 * kChains * kRounds * kLanes<R> * threads /
-         least_seconds(threads, threads, 5, [](long long, long long) { multiply_chains<R>(); });
+void multiply_in_registers(double operations, int threads) {
+  const double rounds = operations / (2.0 * kChains * kLanes<R> * threads);
+  parallel(threads, threads, [&](long long begin, long long end) {
+    for (; begin < end; ++begin) multiply_chains<R>(static_cast<long long>(rounds) + 1);
+  });
 }
 
-template double product_peak<float>(int);
-template double product_peak<double>(int);
+template void multiply_in_registers<float>(double, int);
 
 }  // namespace optlab

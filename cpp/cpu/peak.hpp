@@ -6,9 +6,10 @@ namespace optlab {
 /// Float32 operations per second of `threads` threads that do nothing but independent products and sums in registers.
 double peak_operations(int threads);
 
-/// The same of fused multiply-adds (two operations each), the limit of a matrix product of R.
+/// At least so many operations of nothing but independent fused multiply-adds (two operations each) of R in registers,
+/// shared by `threads` threads: the limit of a matrix product, run for as long as one.
 template <class R>
-double product_peak(int threads);
+void multiply_in_registers(double operations, int threads);
 
 /// Bytes per second of a pass over arrays of n float32 that reads `read_only` of them and updates `read_write` of them
 /// in place, doing next to nothing with them; the best of many passes.

@@ -59,9 +59,7 @@ def linear(quick: bool) -> Pass:
             batch * EPS * (size.T @ np.abs(x)) + spill.T @ np.abs(x) + 1e-30,
             batch * EPS * size.sum(axis=0) + spill.sum(axis=0) + 1e-30,
         ],
-        work=6.0 * batch * wide * wide,
-        rate=cpu.product_peak(current_threads()),
-        unit="GFLOP/s",
+        products=6.0 * batch * wide * wide,
         calls=20 if quick else 1,
     )
 
@@ -94,7 +92,6 @@ def layer_norm(quick: bool) -> Pass:
         bounds=[each, each, summed, summed],
         work=20.0 * x.size,
         rate=stream(1, x.size),
-        unit="GB/s",
     )
 
 
@@ -118,7 +115,6 @@ def cross_entropy(quick: bool) -> Pass:
         bounds=[64 * EPS * value, 64 * EPS / rows],
         work=8.0 * logits.size,
         rate=stream(1, logits.size),
-        unit="GB/s",
     )
 
 
@@ -142,7 +138,6 @@ def dropout(quick: bool) -> Pass:
         seen=lambda results: told(results[0]),
         work=8.0 * n,
         rate=stream(1, n),
-        unit="GB/s",
     )
 
 
@@ -166,7 +161,6 @@ def activation(name: str, quick: bool) -> Pass:
         bounds=[4 * EPS],
         work=8.0 * x.size,
         rate=stream(1, x.size),
-        unit="GB/s",
     )
 
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from optlab import ops
 from optlab.bench.passes import Pass, Results, seeded
 from optlab.bench.rows import Row
-from optlab.kernels.select import cpu
 from optlab.threads import current as current_threads
 
 Array = NDArray[Any]
@@ -25,12 +24,11 @@ SHAPES = ((64, 784, 512), (64, 512, 512), (256, 2048, 2048), (2048, 2048, 2048))
 
 def run(quick: bool) -> list[Row]:
     """The rows of ``optlab bench matmul``."""
-    peak = cpu.product_peak(current_threads())
     shapes = SHAPES[:2] if quick else SHAPES
-    return [row for layer in shapes for form in FORMS for row in product(layer, form, peak).rows(5 if quick else 31)]
+    return [row for layer in shapes for form in FORMS for row in product(layer, form).rows(5 if quick else 31)]
 
 
-def product(layer: tuple[int, int, int], form: str, peak: float) -> Pass:
+def product(layer: tuple[int, int, int], form: str) -> Pass:
     """One product of one layer."""
     batch, inputs, outputs = layer
     m, k, n = {
@@ -50,9 +48,7 @@ def product(layer: tuple[int, int, int], form: str, peak: float) -> Pass:
         makers=makers,
         exact=[a.astype(np.float64) @ b.astype(np.float64)],
         bounds=[k * np.finfo(np.float32).eps * (np.abs(a) @ np.abs(b))],  # of any order of summation
-        work=operations,
-        rate=peak,
-        unit="GFLOP/s",
+        products=operations,
         calls=max(1, int(2e9 / operations)),
     )
 

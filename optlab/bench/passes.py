@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.bench.rows import Contest, Row
+from optlab.kernels.select import cpu
 from optlab.threads import current as current_threads
 
 Array = NDArray[Any]
@@ -29,8 +30,8 @@ class Pass:
     """One kernel in one case, ours and the peers', each returning the arrays that are compared.
 
     ``makers`` build the peers that are installed. ``exact`` is the float64 result and ``bounds`` the largest error that
-    each array may have, after ``seen`` has made of the results what can be compared. The limit is ``work`` (bytes or
-    operations) at ``rate`` per second, or nothing.
+    each array may have, after ``seen`` has made of the results what can be compared. The limit is ``work`` bytes at
+    ``rate`` per second, or so many ``products`` (operations) in registers, measured beside the others, or nothing.
     """
 
     kernel: str
@@ -41,7 +42,7 @@ class Pass:
     bounds: Sequence[Any]
     work: float = 0.0
     rate: float = 0.0
-    unit: str = ""
+    products: float = 0.0
     calls: int = 1
     seen: Callable[[Sequence[Any]], Sequence[Any]] = tuple
 
@@ -62,10 +63,15 @@ class Pass:
             peers={name: repeated(peer, self.calls) for name, peer in peers.items()},
             missing=missing,
             agrees={name: self.disagreement(peer()) or "yes" for name, peer in peers.items()},
-            limit=f"{self.rate / 1e9:.0f} {self.unit}" if self.rate else None,
+            limit="the FMA peak" if self.products else f"{self.rate / 1e9:.0f} GB/s" if self.rate else None,
             least_seconds=self.work / self.rate if self.rate else None,
             calls=self.calls,
+            at_limit=self.at_limit if self.products else None,
         ).rows(repeats)
+
+    def at_limit(self) -> None:
+        """The products of all calls, without a matrix."""
+        cpu.multiply_in_registers(self.products * self.calls, current_threads())
 
     def disagreement(self, found: Sequence[Any]) -> str:
         """What is wrong, or nothing."""

@@ -31,7 +31,7 @@ class Row:
 
     ``ratio`` is the peer's time over ours; ``limit_share`` is the share of the named limit that ours reaches. A peer
     that is not installed has no times, and ``agrees`` says so. ``threads`` is ours, and PyTorch's unless its name says
-    otherwise; NumPy uses one, and JAX all cores.
+    otherwise; JAX uses all cores, and so does NumPy's matrix product.
     """
 
     kernel: str
@@ -69,7 +69,9 @@ def interleave(runs: Mapping[str, Run], repeats: int) -> dict[str, float]:
 class Contest:
     """One case of a kernel: our run, the peers' runs, those that are missing, and what was found to agree.
 
-    A run may be many ``calls``; the rows give the seconds of one, and so does ``least_seconds``.
+    A run may be many ``calls``; the rows give the seconds of one, and so does ``least_seconds``. Where ``at_limit`` is
+    given, it does what the machine's limit lets do in no less time, and is timed among the others: its median is the
+    least time.
     """
 
     kernel: str
@@ -83,12 +85,15 @@ class Contest:
     limit: str | None = None
     least_seconds: float | None = None
     calls: int = 1
+    at_limit: Run | None = None
 
     def rows(self, repeats: int) -> list[Row]:
         """Runs the contest."""
-        taken = interleave({"ours": self.ours, **self.peers}, repeats)
+        limit = {"": self.at_limit} if self.at_limit else {}
+        taken = interleave({"ours": self.ours, **self.peers, **limit}, repeats)
         seconds = {name: time / self.calls for name, time in taken.items()}
-        share = None if self.least_seconds is None else self.least_seconds / seconds["ours"]
+        least = seconds.get("", self.least_seconds)
+        share = None if least is None else least / seconds["ours"]
         common = (self.kernel, self.case, self.dtype, self.threads, seconds["ours"])
         met = [
             Row(*common, name, seconds[name], seconds[name] / seconds["ours"], self.limit, share, self.agrees[name])

@@ -13,7 +13,7 @@ from optlab.bench import dense, matmul, passes
 from optlab.bench import rows as rows_module
 from optlab.bench.passes import Pass
 
-SMALL = {form: matmul.product((5, 7, 6), form, 1e9) for form in matmul.FORMS}
+SMALL = {form: matmul.product((5, 7, 6), form) for form in matmul.FORMS}
 EVERYTHING = [*SMALL.values(), *(make(True) for make in dense.PASSES)]
 
 
@@ -45,8 +45,16 @@ def test_rows_hold_the_fields_of_the_contract(monkeypatch: pytest.MonkeyPatch) -
     assert by_peer["PyTorch"].agrees == by_peer["JAX"].agrees == "not installed"
     row = by_peer["NumPy"]
     assert (row.kernel, row.case, row.dtype) == ("matmul", "y = x W', 5 x 7 x 6", "float32")
-    assert row.limit_share == pytest.approx(2 * 5 * 7 * 6 / 1e9 / row.seconds)
-    assert row.limit == "1 GFLOP/s"
+    assert row.limit == "the FMA peak" and row.limit_share is not None and row.limit_share > 0
+
+
+def test_the_share_is_of_a_limit_timed_among_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = {"ours": 8.0, "peer": 4.0, "": 2.0}
+    monkeypatch.setattr(rows_module, "interleave", lambda runs, repeats: {name: taken[name] for name in runs})
+    contest = rows_module.Contest("k", "c", "float32", 1, int, {"peer": int}, {}, {"peer": "yes"}, "a limit", calls=2)
+    (without,), (row,) = contest.rows(1), replace(contest, at_limit=int).rows(1)
+    assert without.limit_share is None
+    assert (row.limit_share, row.seconds, row.peer_seconds) == (0.25, 4.0, 2.0)
 
 
 def test_a_wrong_kernel_is_never_timed() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 256
+BLOCK = 512
 """The longest block of k."""
 
 
