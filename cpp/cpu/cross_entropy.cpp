@@ -1,5 +1,8 @@
 #include "cross_entropy.hpp"
 
+#include <stdexcept>
+#include <string>
+
 #include "exponentials.hpp"
 
 // In one row, with m = max x, e = exp(x - m), s = sum e, p = e / s, the smoothed targets q and their sum T:
@@ -90,6 +93,15 @@ OPTLAB_HD R row_tangent(R* d_dot, const Row<R>& v, const Row<R>& x, const Target
   return loss_dot;
 }
 
+/// The labels were checked before the call, but another thread may write to them during it.
+template <class R>
+i64 label_of(const CrossEntropyOf<R>& of, i64 row) {
+  const i64 label = *static_cast<const volatile i64*>(of.labels + row);
+  if (static_cast<u64>(label) >= static_cast<u64>(of.classes))
+    throw std::invalid_argument("labels: changed during the call in row " + std::to_string(row));
+  return label;
+}
+
 /// row(k, target) -> term of the loss for all rows, with targets of the kind that the call has.
 template <class R, class RowTerm>
 void each_target(R* loss, const CrossEntropyOf<R>& of, int threads, RowTerm row) {
@@ -108,9 +120,9 @@ void each_target(R* loss, const CrossEntropyOf<R>& of, int threads, RowTerm row)
   if (!of.labels)
     all([&](i64 k) { return Distribution<R>{row_of(of.targets, k, of.rows, of.classes), keep, everywhere}; });
   else if (of.label_smoothing > 0)
-    all([&](i64 k) { return SmoothLabel<R>{of.labels[k], keep, everywhere}; });
+    all([&](i64 k) { return SmoothLabel<R>{label_of(of, k), keep, everywhere}; });
   else
-    all([&](i64 k) { return Label<R>{of.labels[k], keep}; });
+    all([&](i64 k) { return Label<R>{label_of(of, k), keep}; });
 }
 
 }  // namespace
