@@ -45,9 +45,11 @@ class Landscape:
         bounds: The customary box ``(2, dim)``.
         n_samples: The number of terms of a finite sum, else None.
         layout: The segments of x.
+        averages: How many numbers are averaged over the batches of a run, as the statistics of batch normalization.
     """
 
     n_samples: int | None = None
+    averages: int = 0
     minimum: float | None = None
 
     def __init__(

@@ -116,7 +116,7 @@ class Study:
         self.state = self._state(state)
         self.setup["rule_step"] = int(self.state["step"])
         self.arrays |= self.optimizer.unpacked(self.state)
-        self.arrays |= {name: array for name, array in self.state.items() if name.startswith("perturbed_")}
+        self.arrays |= {name: array for name, array in self.state.items() if name.startswith(("perturbed_", "averages"))}
         self.arrays["stop_step"] = np.full(self.runs, -1, np.int64)
         self.arrays["stop_reason"] = np.zeros(self.runs, np.int64)
         handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None
@@ -130,6 +130,9 @@ class Study:
             fresh["perturbed_x"] = np.zeros_like(self.last)
             fresh |= {name: np.zeros(self.runs, self.dtype) for name in ("perturbed_value", "perturbed_norm")}
             fresh["perturbed_step"] = np.full(self.runs, self.first - jumps.wait - 1, np.int64)
+        if self.f.averages:  # means begin at 0, variances at 1
+            begin = np.repeat([0.0, 1.0], self.f.averages // 2)
+            fresh["averages"] = np.tile(begin.astype(self.dtype), (self.runs, 1))
         if given is None:
             return fresh
         if not isinstance(given, Mapping):

@@ -115,6 +115,7 @@ class StudyHandle {
     out.record_x = floats("x", {records, runs_, dim_});
     out.record_value = floats("value", {records, runs_});
     out.record_norm = floats("grad_norm", {records, runs_});
+    if (landscape_ && landscape_->averages()) out.averages = floats("averages", {runs_, landscape_->averages()});
     out.perturbed_x = floats("perturbed_x", point);
     out.perturbed_value = floats("perturbed_value", run);
     out.perturbed_norm = floats("perturbed_norm", run);

@@ -7,6 +7,7 @@ namespace optlab {
 void bind_gate(pybind11::module_& m);
 void bind_random(pybind11::module_& m);
 void bind_landscapes(pybind11::module_& m);
+void bind_network(pybind11::module_& m);
 void bind_updates(pybind11::module_& m);
 void bind_study(pybind11::module_& m);
 void bind_matmul(pybind11::module_& m);

@@ -12,6 +12,7 @@ OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
   optlab::bind_gate(m);
   optlab::bind_random(m);
   optlab::bind_landscapes(m);
+  optlab::bind_network(m);
   optlab::bind_updates(m);
   optlab::bind_study(m);
   optlab::bind_matmul(m);

@@ -15,6 +15,7 @@ struct Follow {
   double p;  ///< of dropout; 0 for none
   u32 run;
   DrawAddress at;
+  i64 base = 0;  ///< the number of the array's first element among all that are drawn at this address
 
   bool is_identity() const { return p == 0 && activation == &find_activation<R>("identity"); }
 
@@ -52,7 +53,7 @@ struct Follow {
 
  private:
   void mask(R* out, const R* in, i64 first, i64 n) const {
-    if (p > 0) dropout_span(out, in, first, n, static_cast<R>(1 / (1 - p)), dropout_threshold(p), run, at);
+    if (p > 0) dropout_span(out, in, base + first, n, static_cast<R>(1 / (1 - p)), dropout_threshold(p), run, at);
   }
   const R* scaled(R* room, const R* from, i64 n) const {
     const R kept = static_cast<R>(1 - p);

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "pack.hpp"
+#include "noise.hpp"
 
 namespace optlab {
 
@@ -71,10 +71,15 @@ class Buffer {
   std::unique_ptr<T, Free> data_;
 };
 
-/// The samples that a finite sum is restricted to; none means all.
+/// What a landscape is evaluated on: the samples that a finite sum is restricted to (none means all); where it is
+/// random, the address of its draws (none means its deterministic form); and how many threads may share the work.
 struct Batch {
   const i64* index = nullptr;
   i64 size = 0;
+  const DrawAddress* draws = nullptr;
+  u32 run = 0;
+  int threads = 1;
+  void* averages = nullptr;  ///< R numbers: the averages over batches that this evaluation takes part in, or none
 };
 
 template <class R>
@@ -85,9 +90,17 @@ class Landscape {
   virtual ~Landscape() = default;
   virtual bool supports(Layout layout) const = 0;
   virtual i64 samples() const { return 0; }
+  /// Whether steps draw more than a batch.
+  virtual bool random() const { return false; }
+  /// How many numbers it averages over batches for each run.
+  virtual i64 averages() const { return 0; }
   /// One value per lane (runs) or one in front (elements).
   virtual void value(R* out, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const = 0;
   virtual void grad(P* g, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const = 0;
+  virtual void value_and_grad(R* out, P* g, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const {
+    value(out, x, layout, batch, scratch);
+    grad(g, x, layout, batch, scratch);
+  }
   virtual void hvp(P* h, const P* x, const P* v, Layout layout, Batch batch, Buffer<P>& scratch) const = 0;
   i64 packs(Layout layout) const { return packs_of(dim, layout, kLanes<R>); }
   const i64 dim;

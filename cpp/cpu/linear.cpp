@@ -32,8 +32,8 @@ class RowEpilogue : public Epilogue<R> {
   Span span_;
 };
 
-/// Calls span(first element, n) for all of (batch, out), and sums the columns of dz that it wrote: rows in rising
-/// order, by blocks whose sums are added with the rounding error carried along.
+/// Calls span(first element, n) for all of (batch, out), and sums the columns of dz that it wrote, if sums are wanted:
+/// rows in rising order, by blocks whose sums are added with the rounding error carried along.
 template <class R, class Span>
 void spans_and_column_sums(R* sums, const R* dz, LinearShape shape, int threads, Span span) {
   constexpr i64 width = Follow<R>::kSpan, block = 64;
@@ -46,11 +46,13 @@ void spans_and_column_sums(R* sums, const R* dz, LinearShape shape, int threads,
         R part[width] = {};
         for (i64 i = first; i < std::min(shape.batch, first + block); ++i) {
           span(i * shape.out + j, n);
-          for (i64 c = 0; c < n; ++c) part[c] += dz[i * shape.out + j + c];
+          if (sums)
+            for (i64 c = 0; c < n; ++c) part[c] += dz[i * shape.out + j + c];
         }
         for (i64 c = 0; c < n; ++c) total[c].add(part[c]);
       }
-      for (i64 c = 0; c < n; ++c) sums[j + c] = total[c].result();
+      if (sums)
+        for (i64 c = 0; c < n; ++c) sums[j + c] = total[c].result();
     }
   });
 }
@@ -86,7 +88,7 @@ void linear_backward(R* dx, R* dweight, R* dbias, const R* dy, const R* x, const
                      const Follow<R>& follow, int threads) {
   const R* dz = dy;
   if (follow.is_identity()) {
-    spans_and_column_sums(dbias, dz, s, threads, [](i64, i64) {});
+    if (dbias) spans_and_column_sums(dbias, dz, s, threads, [](i64, i64) {});
   } else {
     R* room = room_for<R>(s, 1);
     dz = room;
@@ -119,7 +121,7 @@ void linear_backward_tangent(R* dx_dot, R* dweight_dot, R* dbias_dot, const R* d
                              LinearShape s, const Follow<R>& follow, int threads) {
   const R *dz_dot = dy_dot, *dz = dy;
   if (follow.is_identity()) {
-    spans_and_column_sums(dbias_dot, dz_dot, s, threads, [](i64, i64) {});
+    if (dbias_dot) spans_and_column_sums(dbias_dot, dz_dot, s, threads, [](i64, i64) {});
   } else {
     R *to_dot = room_for<R>(s, 2), *to = to_dot + s.batch * s.out;
     dz_dot = to_dot, dz = to;

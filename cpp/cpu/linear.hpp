@@ -14,7 +14,7 @@ template <class R>
 void linear_forward(R* y, const R* x, const R* weight, const R* bias, LinearShape shape, const Follow<R>& follow,
                     int threads);
 
-/// dx may be nullptr: the first layer of a network has no use for it.
+/// dx may be nullptr: the first layer of a network has no use for it. So may dweight, and dbias.
 template <class R>
 void linear_backward(R* dx, R* dweight, R* dbias, const R* dy, const R* x, const R* weight, const R* y,
                      LinearShape shape, const Follow<R>& follow, int threads);

@@ -82,6 +82,7 @@ Study<R>::Workspace::Workspace(const Study& study)
 
 template <class R>
 void Study<R>::advance(i64 steps, const double* factors, int threads) {
+  threads_ = threads;
   constexpr i64 shared_steps = 1024;
   for (i64 done = 0; done < steps; done += shared_steps) {
     const i64 from = now_, count = std::min(shared_steps, steps - done);
@@ -107,6 +108,7 @@ void Study<R>::advance(i64 steps, const double* factors, int threads) {
 
 template <class R>
 void Study<R>::settle(int threads) {
+  threads_ = threads;
   parallel(groups_, threads, [&](i64 begin, i64 end) {
     Workspace w(*this);
     for (i64 group = begin; group < end; ++group) {

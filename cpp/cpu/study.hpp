@@ -38,6 +38,7 @@ struct StudyArrays {
   i64* stop_step;          // (runs,), -1 while running
   i64* stop_reason;        // (runs,), 0, 1 + index of the rule, or kNoDecrease
   R *record_x, *record_value, *record_norm;
+  R* averages;                                        // (runs, averages) of the landscape, or null
   R *perturbed_x, *perturbed_value, *perturbed_norm;  // where the last perturbation began, its value and gradient norm
   i64* perturbed_step;
 };
@@ -100,6 +101,7 @@ class Study {
   void begin_group(i64 group, i64 t, Workspace& w);
   void end_group(i64 group, i64 t, double factor, Workspace& w);
   void gradient(i64 group, i64 t, Workspace& w);
+  Batch whole() const;
   void full_gradient(i64 group, Workspace& w) const;
   void measure_value(i64 group, Workspace& w) const;
   void measure_norm(i64 group, Workspace& w) const;
@@ -124,6 +126,7 @@ class Study {
   Layout layout_;
   int width_;
   i64 groups_, packs_, now_;
+  int threads_ = 1;
   Buffer<P> x_;
   std::vector<Buffer<P>> states_;
   std::vector<unsigned char> active_;

@@ -8,33 +8,48 @@
 namespace optlab {
 
 template <class R>
+Batch Study<R>::whole() const {
+  Batch batch;
+  batch.threads = threads_;
+  return batch;
+}
+
+template <class R>
 void Study<R>::full_gradient(i64 group, Workspace& w) const {
-  if (setup_.landscape) return setup_.landscape->grad(w.full.get(), point(group), layout_, Batch{}, w.scratch);
+  if (setup_.landscape) return setup_.landscape->grad(w.full.get(), point(group), layout_, whole(), w.scratch);
   for (int lane = 0; lane < lanes_of(group); ++lane)
     load(w.full.get(), lane, outside_.grad + run_of(group, lane) * setup_.dim);
 }
 
-/// The gradient the rule will see, in w.g: the batch's where there is one.
+/// The gradient the rule will see, in w.g: of a batch, of what the step draws, and with the averages going on, where
+/// there are any of these; a group is one run then.
 template <class R>
 void Study<R>::gradient(i64 group, i64 t, Workspace& w) {
-  if (setup_.batch_size == 0) {
+  const Landscape<R>* f = setup_.landscape;
+  const bool drawn = f && f->random();
+  w.g_is_full = setup_.batch_size == 0 && !drawn;
+  if (w.g_is_full && !arrays_.averages) {
     full_gradient(group, w);
     std::swap(w.g, w.full);
-    w.g_is_full = true;
     return;
   }
-  Batches& batches = batches_[static_cast<std::size_t>(group)];
-  const auto run = static_cast<u32>(setup_.first_run + group);
-  const i64* index = batches.at(t, run, setup_.landscape->samples(), setup_.seed);
-  setup_.landscape->grad(w.g.get(), point(group), layout_, {index, setup_.batch_size}, w.scratch);
-  w.g_is_full = false;
+  const DrawAddress masks{setup_.seed, kDropout, static_cast<u64>(t)};
+  Batch batch = whole();
+  batch.run = static_cast<u32>(setup_.first_run + group);
+  if (drawn) batch.draws = &masks;
+  if (arrays_.averages && t < setup_.last_step) batch.averages = arrays_.averages + group * f->averages();
+  if (setup_.batch_size) {
+    batch.index = batches_[static_cast<std::size_t>(group)].at(t, batch.run, f->samples(), setup_.seed);
+    batch.size = setup_.batch_size;
+  }
+  f->grad(w.g.get(), point(group), layout_, batch, w.scratch);
 }
 
 template <class R>
 void Study<R>::measure_value(i64 group, Workspace& w) const {
   if (w.has_value) return;
   w.has_value = true;
-  if (setup_.landscape) return setup_.landscape->value(w.value, point(group), layout_, Batch{}, w.scratch);
+  if (setup_.landscape) return setup_.landscape->value(w.value, point(group), layout_, whole(), w.scratch);
   for (int lane = 0; lane < lanes_of(group); ++lane) w.value[lane] = outside_.value[run_of(group, lane)];
 }
 

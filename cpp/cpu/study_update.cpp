@@ -56,7 +56,7 @@ void Study<R>::update(i64 group, i64 t, Workspace& w) const {
     w.spans.push_back(span);
     c += kMaxConstants;
   }
-  optimizer_.update(w.spans, at, {}, 1);
+  optimizer_.update(w.spans, at, {}, threads_);
 }
 
 template <class R>
@@ -64,7 +64,7 @@ void Study<R>::project(i64 group, const Workspace& w) const {
   if (layout_ == Layout::runs)
     optimizer_.project(point(group), setup_.dim);
   else
-    optimizer_.project(w.spans, 1);
+    optimizer_.project(w.spans, threads_);
 }
 
 template class Study<float>;

@@ -1,0 +1,162 @@
+#include <pybind11/stl.h>
+
+#include "cpu/network.hpp"
+#include "families.hpp"
+#include "follow_options.hpp"
+#include "landscape_handle.hpp"
+
+namespace optlab {
+namespace {
+
+/// A Python object that a kernel's memory belongs to.
+std::shared_ptr<const void> kept(const py::object& object) {
+  PyObject* raw = object.inc_ref().ptr();
+  return {static_cast<const void*>(raw), [raw](const void*) {
+            const py::gil_scoped_acquire gil;
+            Py_DECREF(raw);
+          }};
+}
+
+template <class T>
+T field(const py::dict& given, const char* name) {
+  return py::cast<T>(given[name]);
+}
+
+Layer layer_of(const py::dict& given) {
+  const auto norm = field<std::string>(given, "norm");
+  return {field<i64>(given, "in"),
+          field<i64>(given, "out"),
+          field<i64>(given, "weight"),
+          field<i64>(given, "bias"),
+          field<i64>(given, "gamma"),
+          field<i64>(given, "beta"),
+          norm == "batch"   ? LayerNorm::batch
+          : norm == "layer" ? LayerNorm::layer
+                            : LayerNorm::none,
+          field<bool>(given, "norm_after"),
+          field<i64>(given, "averages"),
+          field<i64>(given, "dropped_before"),
+          field<bool>(given, "last")};
+}
+
+LossKind loss_kind(const std::string& name) {
+#define OPTLAB_LOSS(kind, Functor) \
+  if (name == #kind) return LossKind::kind;
+  OPTLAB_LOSSES(OPTLAB_LOSS)
+#undef OPTLAB_LOSS
+  return LossKind::mse;
+}
+
+/// The labels name classes.
+void check_classes(const i64* labels, i64 samples, i64 classes) {
+  for (i64 i = 0; i < samples; ++i)
+    if (labels[i] < 0 || labels[i] >= classes)
+      throw py::value_error("y: got label " + std::to_string(labels[i]) + " in row " + std::to_string(i) +
+                            ", expected 0 to " + std::to_string(classes - 1));
+}
+
+template <class R>
+NetworkData<R> data_of(const py::object& x, const py::object& y, i64 in, i64 out) {
+  NetworkData<R> data{};
+  if (x.is_none()) return data;
+  data.x = gated<R>(x, "X", {-1, in}, Access::read);
+  data.samples = reinterpret_cast<const py::array&>(x).shape(0);
+  if (reinterpret_cast<const py::array&>(y).ndim() == 1) {
+    data.labels = reinterpret_cast<const i64*>(gated<std::int64_t>(y, "y", {data.samples}, Access::read));
+    check_classes(data.labels, data.samples, out);
+  } else {
+    data.targets = gated<R>(y, "y", {data.samples, out}, Access::read);
+  }
+  data.owner = kept(py::make_tuple(x, y));
+  return data;
+}
+
+template <class R>
+class NetworkHandle {
+ public:
+  /// `frozen` is None, or (seed, step, run) of the draws whoever asks.
+  NetworkHandle(const py::dict& given, const py::object& x, const py::object& y, const py::object& frozen) {
+    NetworkSetup<R> s;
+    s.dim = field<i64>(given, "dim");
+    for (const py::handle& layer : py::list(given["layers"])) s.layers.push_back(layer_of(py::cast<py::dict>(layer)));
+    in_ = s.layers.front().in, out_ = s.layers.back().out, layers_ = static_cast<i64>(s.layers.size());
+    const Activation<R>& activation = named_activation<R>(given["activation"]);
+    s.options = {&activation, activation_parameter<R>(activation, given["parameter"]), field<double>(given, "dropout"),
+                 field<double>(given, "eps"), number<R>(given["momentum"])};
+    const auto loss = field<std::string>(given, "loss");
+    s.loss = {loss == "cross_entropy",
+              loss_kind(loss),
+              field<double>(given, "loss_option"),
+              field<double>(given, "label_smoothing"),
+              field<double>(given, "weight_decay"),
+              field<double>(given, "l1")};
+    s.data = data_of<R>(x, y, in_, out_);
+    if (!frozen.is_none()) {
+      const auto [seed, step, run] = py::cast<std::tuple<u64, u64, u32>>(frozen);
+      s.frozen = std::make_unique<DrawAddress>(DrawAddress{seed, kDropout, step});
+      s.frozen_run = run;
+    }
+    network_ = make_network(std::move(s));
+  }
+
+  LandscapeHandle<R> landscape() const { return {network_}; }
+
+  void outputs(const py::object& out, const py::object& theta, const py::object& x, const py::object& mean,
+               const py::object& var) const {
+    const R* inputs = gated<R>(x, "X", {-1, in_}, Access::read);
+    const i64 rows = reinterpret_cast<const py::array&>(x).shape(0);
+    const R* point = gated<R>(theta, "theta", {network_->dim}, Access::read);
+    R* to = gated<R>(out, "out", {rows, out_}, Access::write);
+    const i64 columns = network_->averages() / 2;
+    const R* means = mean.is_none() ? nullptr : gated<R>(mean, "mean", {columns}, Access::read);
+    const R* vars = mean.is_none() ? nullptr : gated<R>(var, "var", {columns}, Access::read);
+    const int threads = threads_now();
+    const ReleasedGil free;
+    network_->outputs(to, point, inputs, rows, means, vars, threads);
+  }
+
+  void statistics(const py::object& mean, const py::object& var, const py::object& theta, const py::object& x) const {
+    const R* inputs = gated<R>(x, "X", {-1, in_}, Access::read);
+    const i64 rows = reinterpret_cast<const py::array&>(x).shape(0), columns = network_->averages() / 2;
+    const R* point = gated<R>(theta, "theta", {network_->dim}, Access::read);
+    R* means = gated<R>(mean, "mean", {columns}, Access::write);
+    R* vars = gated<R>(var, "var", {columns}, Access::write);
+    const int threads = threads_now();
+    const ReleasedGil free;
+    network_->statistics(means, vars, point, inputs, rows, threads);
+  }
+
+  void norms(const py::object& values, const py::object& slopes, const py::object& theta) const {
+    const R* point = gated<R>(theta, "theta", {network_->dim}, Access::read);
+    R* of_values = gated<R>(values, "values", {layers_}, Access::write);
+    R* of_slopes = gated<R>(slopes, "slopes", {layers_}, Access::write);
+    Batch batch;
+    batch.threads = threads_now();
+    const ReleasedGil free;
+    network_->norms(of_values, of_slopes, point, batch);
+  }
+
+ private:
+  i64 in_, out_, layers_;
+  std::shared_ptr<const Network<R>> network_;
+};
+
+template <class R>
+void bind_network_of(py::module_& m, const char* name) {
+  using N = NetworkHandle<R>;
+  py::class_<N>(m, name, py::module_local())
+      .def(py::init<const py::dict&, const py::object&, const py::object&, const py::object&>())
+      .def("landscape", &N::landscape)
+      .def("outputs", &N::outputs)
+      .def("statistics", &N::statistics)
+      .def("norms", &N::norms);
+}
+
+}  // namespace
+
+void bind_network(py::module_& m) {
+  bind_network_of<float>(m, "Network32");
+  bind_network_of<double>(m, "Network64");
+}
+
+}  // namespace optlab

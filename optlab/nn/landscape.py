@@ -1,0 +1,156 @@
+"""A network on a data set: a landscape of its parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optlab import random
+from optlab.checks import integer, real
+from optlab.kernels.select import cpu
+from optlab.landscape import CompiledLandscape
+
+if TYPE_CHECKING:
+    from optlab.nn.mlp import MLP
+
+Array = NDArray[Any]
+
+LOSSES = ("cross_entropy", "mse", "l1", "huber", "binary_cross_entropy", "kl_divergence")
+
+
+class NetworkLandscape(CompiledLandscape):
+    """f(θ) = mean loss over the samples + weight_decay/2 |θ|² + l1 |θ|₁, with exact gradients and Hessian products.
+
+    Batch normalization takes its statistics from all samples that are evaluated together, and is differentiated through
+    them. Without a step to draw for, nothing is dropped: ``value`` and ``grad`` are those of the whole network. Each
+    step of :func:`optlab.descend` draws its own masks, and :meth:`sample` holds one step's fast.
+
+    The data are neither copied nor converted: they must stay as they are while the landscape is in use.
+
+    Args:
+        mlp: The network.
+        X: Inputs ``(n, widths[0])`` of the network's dtype, finite, in C order.
+        y: For "cross_entropy" classes ``(n,)``, int64, or a distribution for each sample ``(n, outputs)``; else targets
+            ``(n, outputs)``, or ``(n,)`` where there is one output.
+        loss: "cross_entropy" (softmax, mean over samples); "mse", "l1", "huber", "binary_cross_entropy" (of logits), mean
+            over samples and outputs; "kl_divergence" (of log-probabilities), mean over samples.
+        label_smoothing: s in [0, 1] of the cross entropy.
+        weight_decay: λ >= 0 of λ/2 |θ|², biases and scales included.
+        l1: The factor of |θ|₁, >= 0; its slope at 0 is taken as 0.
+        delta: Where Huber's loss turns linear, > 0.
+
+    Raises:
+        TypeError: an array has a wrong dtype, or an option a wrong type.
+        ValueError: lengths differ, a number is not finite, a label names no output, or an option is out of range.
+
+    Example:
+        >>> import numpy as np, optlab as ol
+        >>> mlp = ol.nn.MLP([2, 8, 2], activation="tanh", dtype="float64")
+        >>> X = np.array([[0.0, 1.0], [1.0, 0.0]])
+        >>> f = mlp.on(X, np.array([0, 1]))
+        >>> path = ol.descend(f, ol.SGD(lr=0.5), mlp.init(seed=0), steps=100)
+        >>> bool(path.value[-1] < 0.1 * path.value[0])
+        True
+    """
+
+    def __init__(
+        self,
+        mlp: MLP,
+        X: Array,
+        y: Array,
+        loss: str = "cross_entropy",
+        *,
+        label_smoothing: float = 0.0,
+        weight_decay: float = 0.0,
+        l1: float = 0.0,
+        delta: float = 1.0,
+        frozen: tuple[int, int, int] | None = None,
+    ) -> None:
+        super().__init__(mlp.dim, [])
+        if loss not in LOSSES:
+            raise ValueError(f"loss: got {loss!r}, expected one of {', '.join(LOSSES)}")
+        self.mlp, self.layout, self.frozen = mlp, mlp.layout, frozen
+        self.options = {
+            "loss": loss,
+            "loss_option": real("delta", delta, 0.0, open_low=True),
+            "label_smoothing": real("label_smoothing", label_smoothing, 0.0, 1.0),
+            "weight_decay": real("weight_decay", weight_decay, 0.0),
+            "l1": real("l1", l1, 0.0),
+        }
+        self.X, self.y = X, _targets(y, loss, mlp.widths[-1])
+        self.n_samples = _rows(self.X, self.y)
+        self.averages = 2 * mlp.norm_columns
+        self.network = self._network()
+        self.start = mlp.init(0).astype(np.float64)
+
+    def _network(self) -> Any:
+        return self.mlp._network(self.X, self.y, self.frozen, **self.options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "network": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.network = self._network()
+
+    def handle(self, dtype: np.dtype[Any]) -> Any:
+        """See :meth:`CompiledLandscape.handle`.
+
+        Raises:
+            TypeError: the points are not of the network's dtype.
+        """
+        if dtype != self.mlp.dtype:
+            raise TypeError(f"x: got {dtype}, expected {self.mlp.dtype}, the dtype of the network")
+        return self.network.landscape()
+
+    def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
+        """The Hessian at x times v, exact: the derivative of the gradient in the direction v.
+
+        Raises:
+            ValueError: dropout makes the landscape random; :meth:`sample` gives one that is not.
+        """
+        if self.mlp.dropout and not self.frozen:
+            raise ValueError("hvp: got a landscape with dropout, expected a sample of it: f.sample(seed, step, run)")
+        return super().hvp(x, v, batch)
+
+    def sample(self, seed: int, step: int, run: int = 0, batch_size: int | None = None) -> NetworkLandscape:
+        """The landscape that :func:`optlab.descend` sees at one step of one run: its batch (drawn with replacement; all
+        samples for None) and its dropout masks."""
+        X, y = self.X, self.y
+        if batch_size is not None:
+            size = integer("batch_size", batch_size, 1, 2**31)
+            index = random.integers(size, len(X), seed, step=step, first_run=run)
+            X, y = X[index], y[index]
+        options = {**self.options, "delta": self.options["loss_option"]}
+        del options["loss_option"]
+        return NetworkLandscape(self.mlp, X, y, frozen=(seed, step, run), **options)  # type: ignore[arg-type]
+
+    def norms(self, theta: Array) -> dict[str, Array]:
+        """Frobenius norms of each layer's outputs ("outputs") and of the gradient by them ("slopes"), over all samples."""
+        cpu.check_point(theta, "theta")
+        found = {name: np.empty(len(self.mlp.widths) - 1, self.mlp.dtype) for name in ("outputs", "slopes")}
+        self.network.norms(found["outputs"], found["slopes"], theta)
+        return found
+
+
+def _targets(y: Array, loss: str, outputs: int) -> Array:
+    if not isinstance(y, np.ndarray):
+        raise TypeError(f"y: got {type(y).__name__}, expected a NumPy array")
+    if loss == "cross_entropy" or y.ndim != 1:
+        return y
+    if outputs != 1:
+        raise ValueError(f"y: got shape {y.shape}, expected (n, {outputs}) for the loss {loss!r}")
+    return y.reshape(-1, 1)
+
+
+def _rows(X: Array, y: Array) -> int:
+    if not isinstance(X, np.ndarray):
+        raise TypeError(f"X: got {type(X).__name__}, expected a NumPy array")
+    if X.ndim != 2 or len(X) != len(y):
+        raise ValueError(f"X, y: got shapes {X.shape} and {y.shape}, expected (n, inputs) and n targets")
+    for name, array in (("X", X), ("y", y)):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name}: got a number that is NaN or infinite, expected finite numbers")
+    return len(X)

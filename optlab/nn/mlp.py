@@ -1,0 +1,228 @@
+"""A multilayer perceptron as a function of one flat parameter vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optlab.checks import integer, real
+from optlab.kernels.select import cpu
+from optlab.layout import Layout, Segment
+from optlab.nn.init import Initializer, fill, resolve
+from optlab.nn.landscape import NetworkLandscape
+
+Array = NDArray[Any]
+NORMS = (None, "batch", "layer")
+
+
+class NormStatistics(NamedTuple):
+    """Mean and variance of every column that batch normalization normalizes, layer after layer."""
+
+    mean: Array
+    var: Array
+
+
+class MLP:
+    """y = W_L h_{L−1} + b_L with h_l = dropout(f(norm(W_l h_{l−1} + b_l))), h_0 = x.
+
+    The parameters are one flat vector, so that a network on data is a landscape like any other (:meth:`on`). Its
+    segments are named as PyTorch would name them: ``layers.0.weight`` (out, in), ``layers.0.bias``,
+    ``layers.0.norm.weight``, ``layers.0.norm.bias``.
+
+    Args:
+        widths: Inputs, hidden units of each layer, outputs; at least two whole numbers >= 1.
+        activation: A name that :func:`optlab.ops.activation_forward` takes.
+        norm: None, "batch" or "layer", with scale and shift, in every hidden layer.
+        norm_position: "before" or "after" the activation.
+        dropout: The probability with which a hidden unit's output is dropped at each step of training, in [0, 1); kept
+            ones are divided by 1 − p.
+        bias: Whether linear maps have one; None: where no normalization follows, which would take it away again.
+        init: The initializer of the weights, or its name (:mod:`optlab.nn.init`).
+        dtype: "float32" or "float64".
+        bias_init: The initializer of the biases.
+        parameter: The activation's parameter, where it has one (slope of leaky ReLU, α of ELU).
+        eps: What normalization adds to the variance.
+        momentum: The share of a new batch in the running averages of batch normalization (PyTorch's convention).
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: an argument is out of range, or a name is unknown.
+
+    Example:
+        >>> mlp = MLP([784, 512, 512, 10])
+        >>> mlp.dim
+        669706
+        >>> theta = mlp.init(seed=0)
+        >>> mlp.views(theta)["layers.1.weight"].shape
+        (512, 512)
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        activation: str = "relu",
+        norm: str | None = None,
+        norm_position: str = "before",
+        dropout: float = 0.0,
+        bias: bool | None = None,
+        init: str | Initializer = "kaiming_normal",
+        dtype: str = "float32",
+        *,
+        bias_init: str | Initializer = "zeros",
+        parameter: float | None = None,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+    ) -> None:
+        if isinstance(widths, str) or not isinstance(widths, Sequence) or len(widths) < 2:
+            raise ValueError(f"widths: got {widths!r}, expected at least two whole numbers: inputs, ..., outputs")
+        self.widths = tuple(integer("widths", width, 1, 2**24) for width in widths)
+        self.activation = activation
+        self.norm = _one_of("norm", norm, NORMS)
+        self.norm_position = _one_of("norm_position", norm_position, ("before", "after"))
+        self.dropout = real("dropout", dropout, 0.0, 1.0, open_high=True)
+        if bias not in (None, True, False):
+            raise TypeError(f"bias: got {bias!r}, expected None, True or False")
+        self.bias = bias
+        self.weight_init, self.bias_init = resolve(init), resolve(bias_init)
+        self.dtype = np.dtype(_one_of("dtype", dtype, ("float32", "float64")))
+        self.parameter = parameter
+        self.eps = real("eps", eps, 0.0)
+        self.momentum = real("momentum", momentum, 0.0, 1.0)
+        self.layout: Layout = tuple(self._segments())
+        self.dim = integer("widths", sum(segment.size for segment in self.layout), 1, 2**31)
+        self.norm_columns = sum(self.widths[1:-1]) if norm == "batch" else 0
+        self._network(None, None)  # the activation and its parameter are checked there
+
+    def _segments(self) -> Iterator[Segment]:
+        offset = 0
+
+        def segment(name: str, shape: tuple[int, ...], kind: str, fans: tuple[int, int]) -> Segment:
+            nonlocal offset
+            made = Segment(name, offset, shape, kind, *fans)
+            offset += made.size
+            return made
+
+        for k, (inputs, outputs) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
+            name, fans, hidden = f"layers.{k}", (inputs, outputs), k < len(self.widths) - 2
+            yield segment(f"{name}.weight", (outputs, inputs), "weight", fans)
+            before = hidden and self.norm is not None and self.norm_position == "before"
+            if self.bias or (self.bias is None and not before):
+                yield segment(f"{name}.bias", (outputs,), "bias", fans)
+            if hidden and self.norm is not None:
+                yield segment(f"{name}.norm.weight", (outputs,), "scale", fans)
+                yield segment(f"{name}.norm.bias", (outputs,), "shift", fans)
+
+    def init(self, seed: int, runs: int | None = None, first_run: int = 0) -> Array:
+        """The first parameters: ``(dim,)``, or ``(runs, dim)`` with a network in each row (:func:`optlab.nn.init.fill`).
+
+        Example:
+            >>> import numpy as np
+            >>> mlp = MLP([2, 3, 1])
+            >>> bool((mlp.init(seed=0, runs=2)[1] == mlp.init(seed=0, first_run=1)).all())
+            True
+        """
+        count = 1 if runs is None else integer("runs", runs, 1, 2**32 - 1)
+        theta = np.empty((count, self.dim), self.dtype)
+        fill(theta, self.layout, weight=self.weight_init, bias=self.bias_init, seed=seed, first_run=first_run)
+        return theta[0] if runs is None else theta
+
+    def views(self, theta: Array) -> dict[str, Array]:
+        """The segments of theta by name, as views that write through; with a runs axis where theta has one.
+
+        Raises:
+            ValueError: the last axis of theta is not ``dim`` long.
+        """
+        self._check(theta)
+        return {
+            s.name: theta[..., s.offset : s.offset + s.size].reshape(*theta.shape[:-1], *s.shape) for s in self.layout
+        }
+
+    def on(self, X: Array, y: Array, loss: str = "cross_entropy", **options: Any) -> NetworkLandscape:
+        """The loss on a data set as a landscape of theta; see :class:`optlab.nn.NetworkLandscape` for the options."""
+        return NetworkLandscape(self, X, y, loss, **options)
+
+    def predict(self, theta: Array, X: Array, stats: NormStatistics | None = None, out: Array | None = None) -> Array:
+        """The network's outputs (logits) for rows of X, without dropout: ``(n, outputs)``.
+
+        Args:
+            theta: ``(dim,)``.
+            X: ``(n, inputs)``.
+            stats: What batch normalization normalizes by: :meth:`statistics` of some data, or :meth:`averages` of
+                training.
+            out: Where the outputs go, instead of a new array.
+
+        Raises:
+            ValueError: the network has batch normalization and stats are missing, or a shape does not fit.
+        """
+        self._check(theta)
+        if self.norm_columns and stats is None:
+            raise ValueError("stats: got None, expected statistics(theta, X) or averages(state) for batch normalization")
+        y = np.empty((len(X), self.widths[-1]), self.dtype) if out is None else out
+        mean, var = stats if stats is not None and self.norm_columns else (None, None)
+        self._network(None, None).outputs(y, theta, X, mean, var)
+        return y
+
+    def statistics(self, theta: Array, X: Array) -> NormStatistics:
+        """Mean and (biased) variance of all rows of X in front of each batch normalization, so that ``predict(theta, X,
+        statistics(theta, X))`` normalizes as training on all of X at once does.
+
+        Raises:
+            ValueError: X has fewer than two rows, or the network has no batch normalization.
+        """
+        self._check(theta)
+        if not self.norm_columns:
+            raise ValueError(f"statistics: this network has norm={self.norm!r}, expected 'batch'")
+        if np.ndim(X) != 2 or len(X) < 2:
+            raise ValueError(f"X: got shape {np.shape(X)}, expected at least two rows of {self.widths[0]}")
+        mean, var = np.empty(self.norm_columns, self.dtype), np.empty(self.norm_columns, self.dtype)
+        self._network(None, None).statistics(mean, var, theta, X)
+        var *= self.dtype.type((len(X) - 1) / len(X))
+        return NormStatistics(mean, var)
+
+    def averages(self, state: Mapping[str, Array], run: int = 0) -> NormStatistics:
+        """The running averages of one run of a trajectory: exponential ones, the variance unbiased as in PyTorch.
+
+        Raises:
+            KeyError: the state holds no averages.
+        """
+        row = state["averages"][run]
+        return NormStatistics(row[: self.norm_columns].copy(), row[self.norm_columns :].copy())
+
+    def _check(self, theta: Array) -> None:
+        cpu.check_point(theta, "theta")
+        if theta.dtype != self.dtype or theta.shape[-1] != self.dim:
+            raise ValueError(f"theta: got {theta.dtype}{theta.shape}, expected {self.dtype} (..., {self.dim})")
+
+    def _network(
+        self, X: Array | None, y: Array | None, frozen: tuple[int, int, int] | None = None, **loss: Any
+    ) -> Any:
+        """The compiled network on data."""
+        kind = cpu.Network32 if self.dtype == np.float32 else cpu.Network64
+        settings = {"loss": "mse", "loss_option": 0.0, "label_smoothing": 0.0, "weight_decay": 0.0, "l1": 0.0, **loss}
+        settings |= {"dim": self.dim, "layers": list(self._layers()), "activation": self.activation}
+        settings |= {name: getattr(self, name) for name in ("parameter", "dropout", "eps", "momentum")}
+        return kind(settings, X, y, frozen)
+
+    def _layers(self) -> Iterator[dict[str, Any]]:
+        offsets = {segment.name: segment.offset for segment in self.layout}
+        hidden = 0
+        for k, (inputs, outputs) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
+            last = k == len(self.widths) - 2
+            names = {"weight": "weight", "bias": "bias", "gamma": "norm.weight", "beta": "norm.bias"}
+            layer = {key: offsets.get(f"layers.{k}.{name}", -1) for key, name in names.items()}
+            layer |= {"in": inputs, "out": outputs, "norm": "" if last else self.norm or ""}
+            layer |= {"norm_after": self.norm_position == "after", "last": last}
+            yield layer | {"averages": hidden, "dropped_before": hidden}
+            hidden += outputs
+
+    def __repr__(self) -> str:
+        return f"MLP({list(self.widths)}, activation={self.activation!r}, norm={self.norm!r}, dropout={self.dropout})"
+
+
+def _one_of(name: str, given: Any, choices: tuple[Any, ...]) -> Any:
+    if given not in choices:
+        raise ValueError(f"{name}: got {given!r}, expected one of {', '.join(map(repr, choices))}")
+    return given
