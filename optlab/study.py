@@ -116,7 +116,9 @@ class Study:
         self.state = self._state(state)
         self.setup["rule_step"] = int(self.state["step"])
         self.arrays |= self.optimizer.unpacked(self.state)
-        self.arrays |= {name: array for name, array in self.state.items() if name.startswith(("perturbed_", "averages"))}
+        self.arrays |= {
+            name: array for name, array in self.state.items() if name.startswith(("perturbed_", "averages"))
+        }
         self.arrays["stop_step"] = np.full(self.runs, -1, np.int64)
         self.arrays["stop_reason"] = np.zeros(self.runs, np.int64)
         handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None

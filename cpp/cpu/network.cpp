@@ -51,7 +51,7 @@ class Feedforward final : public Network<R> {
     Buffer<P> scratch;
     for (i64 first = 0; first < rows; first += at_once) {
       const i64 count = std::min(at_once, rows - first);
-      const NetworkRoom<R> room = room_for(PassKind::value, count, scratch);
+      const NetworkRoom<R> room = room_for(PassKind::value, count, 0, scratch);
       const Evaluation<R> e{theta, count, first, rows, nullptr, 0, threads, nullptr, nullptr, mean, var};
       forward(room, e, s_.options, x + first * s_.layers.front().in);
       std::copy_n(room.arrays.back().y, count * wide, out + first * wide);
@@ -66,14 +66,14 @@ class Feedforward final : public Network<R> {
     std::fill_n(mean, columns_, R(0));
     std::fill_n(var, columns_, R(0));
     const Evaluation<R> e{theta, rows, 0, rows, nullptr, 0, threads, mean, var, nullptr, nullptr};
-    forward(room_for(PassKind::value, rows, scratch), e, options, x);
+    forward(room_for(PassKind::value, rows, 0, scratch), e, options, x);
   }
 
   void norms(R* values, R* slopes, const R* theta, Batch batch) const override {
     const FloatEnvironment environment;
     Buffer<P> scratch;
     const i64 rows = batch.index ? batch.size : samples();
-    NetworkRoom<R> room = room_for(PassKind::gradient, rows, scratch);
+    NetworkRoom<R> room = room_for(PassKind::gradient, rows, this->dim, scratch);
     const Evaluation<R> e = evaluation(theta, 0, rows, rows, batch);
     const R* x = gathered(room, batch, 0, rows);
     forward(room, e, s_.options, x);
@@ -98,12 +98,12 @@ class Feedforward final : public Network<R> {
   LayerPass<R> pass(std::size_t k, const Evaluation<R>& e) const { return {s_.layers[k], s_.options, e}; }
   const R* inputs(const NetworkRoom<R>& room, std::size_t k, const R* x) const { return k ? room.arrays[k - 1].y : x; }
 
-  NetworkRoom<R> room_for(PassKind kind, i64 rows, Buffer<P>& scratch) const {
+  NetworkRoom<R> room_for(PassKind kind, i64 rows, i64 part, Buffer<P>& scratch) const {
     Cutter<R> count(nullptr);
-    NetworkRoom<R>(s_.layers, rows, this->dim, kind, count);
+    NetworkRoom<R>(s_.layers, rows, part, kind, count);
     scratch.reserve((count.used() + kLanes<R> - 1) / kLanes<R>);
     Cutter<R> cut(numbers(scratch.get()));
-    return NetworkRoom<R>(s_.layers, rows, this->dim, kind, cut);
+    return NetworkRoom<R>(s_.layers, rows, part, kind, cut);
   }
 
   Evaluation<R> evaluation(const R* theta, i64 first, i64 rows, i64 all, const Batch& batch) const {
@@ -127,7 +127,7 @@ class Feedforward final : public Network<R> {
     *value = R(0);
     for (i64 first = 0; first < all; first += at_once) {
       const i64 rows = std::min(at_once, all - first);
-      NetworkRoom<R> room = room_for(kind, rows, scratch);
+      NetworkRoom<R> room = room_for(kind, rows, g && at_once < all ? this->dim : 0, scratch);
       R part, *grad = first ? room.part : g;
       some_rows(kind, &part, grad, theta, v, batch, room, first, rows, all);
       *value += part;

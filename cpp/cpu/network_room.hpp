@@ -27,7 +27,8 @@ enum class PassKind { value, gradient, curvature };
 /// Arrays for so many rows. Those of the tangents are there for curvature only.
 template <class R>
 struct NetworkRoom {
-  NetworkRoom(const std::vector<Layer>& layers, i64 rows, i64 dim, PassKind kind, Cutter<R>& cut) {
+  /// `part` numbers are wanted for the gradient of some of the rows.
+  NetworkRoom(const std::vector<Layer>& layers, i64 rows, i64 part_size, PassKind kind, Cutter<R>& cut) {
     i64 widest = 0;
     x = cut.take(rows * layers.front().in);
     targets = cut.take(rows * layers.back().out);
@@ -40,7 +41,7 @@ struct NetworkRoom {
     slopes.v = cut.take(rows * widest);  // the loss leaves its gradient there
     if (kind == PassKind::value) return;
     slopes.other_v = cut.take(rows * widest);
-    part = cut.take(dim);
+    part = cut.take(part_size);
     if (kind == PassKind::gradient) return;
     slopes.d = cut.take(rows * widest);
     slopes.other_d = cut.take(rows * widest);
@@ -57,7 +58,7 @@ struct NetworkRoom {
     return a;
   }
 
-  R *x, *targets, *part = nullptr;  ///< part: the gradient of some of the rows
+  R *x, *targets, *part = nullptr;
   std::vector<LayerArrays<R>> arrays, dots;
   Slopes<R> slopes;
 };

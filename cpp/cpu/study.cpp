@@ -76,9 +76,21 @@ bool Study<R>::any_active() const {
 
 template <class R>
 Study<R>::Workspace::Workspace(const Study& study)
-    : g(study.packs_),
-      full(study.packs_),
-      constants(static_cast<i64>(study.optimizer_.segments().size()) * kMaxConstants) {}
+    : g(study.packs_), constants(static_cast<i64>(study.optimizer_.segments().size()) * kMaxConstants) {}
+
+template <class R>
+template <class Work>
+void Study<R>::with_workspace(Work work) {
+  std::unique_ptr<Workspace> w;
+  {
+    const std::lock_guard<std::mutex> lock(idle_mutex_);
+    if (!idle_.empty()) w = std::move(idle_.back()), idle_.pop_back();
+  }
+  if (!w) w = std::make_unique<Workspace>(*this);
+  work(*w);
+  const std::lock_guard<std::mutex> lock(idle_mutex_);
+  idle_.push_back(std::move(w));
+}
 
 template <class R>
 void Study<R>::advance(i64 steps, const double* factors, int threads) {
@@ -89,20 +101,21 @@ void Study<R>::advance(i64 steps, const double* factors, int threads) {
     const double* factor = factors + done;
     share_constants(factor, count);
     parallel(groups_, threads, [&](i64 begin, i64 end) {
-      Workspace w(*this);
-      for (i64 group = begin; group < end; ++group) {
-        w.cursor = 0;
-        for (i64 t = from; t < from + count; ++t) {
-          if (!group_active(group)) {
-            record_rest(group, t, from + count - 1, w);
-            break;
-          }
-          begin_group(group, t, w);
-          end_group(group, t, factor[t - from], w);
-        }
-      }
+      with_workspace([&](Workspace& w) {
+        for (i64 group = begin; group < end; ++group) advance_group(group, from, count, factor, w);
+      });
     });
     now_ += count;
+  }
+}
+
+template <class R>
+void Study<R>::advance_group(i64 group, i64 from, i64 count, const double* factor, Workspace& w) {
+  w.cursor = 0;
+  for (i64 t = from; t < from + count; ++t) {
+    if (!group_active(group)) return record_rest(group, t, from + count - 1, w);
+    begin_group(group, t, w);
+    end_group(group, t, factor[t - from], w);
   }
 }
 
@@ -110,14 +123,15 @@ template <class R>
 void Study<R>::settle(int threads) {
   threads_ = threads;
   parallel(groups_, threads, [&](i64 begin, i64 end) {
-    Workspace w(*this);
-    for (i64 group = begin; group < end; ++group) {
-      w.cursor = 0;
-      if (group_active(group))
-        begin_group(group, now_, w);
-      else
-        record_rest(group, now_, setup_.last_step, w);
-    }
+    with_workspace([&](Workspace& w) {
+      for (i64 group = begin; group < end; ++group) {
+        w.cursor = 0;
+        if (group_active(group))
+          begin_group(group, now_, w);
+        else
+          record_rest(group, now_, setup_.last_step, w);
+      }
+    });
   });
 }
 

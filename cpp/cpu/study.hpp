@@ -4,6 +4,7 @@
 //   ends:   adds gradient noise, applies the rule, adds noise.
 // A run that has stopped is copied out at once; its lane runs on unseen, so that no mask stands in the hot loop.
 #pragma once
+#include <mutex>
 #include <vector>
 
 #include "batches.hpp"
@@ -87,6 +88,9 @@ class Study {
     bool g_is_full = true, has_full = false, has_value = false, has_norm = false, perturbed = false;
     alignas(kRegister) R value[kLanes<R>], norm[kLanes<R>];
   };
+  /// Takes a workspace that no other thread has, and gives it back: its memory is touched once, not at every call.
+  template <class Work>
+  void with_workspace(Work work);
   struct Outside {
     const R *value = nullptr, *grad = nullptr;
   };
@@ -98,6 +102,7 @@ class Study {
   void store(const P* group, int lane, R* row) const;
   bool group_active(i64 group) const;
 
+  void advance_group(i64 group, i64 from, i64 count, const double* factor, Workspace& w);
   void begin_group(i64 group, i64 t, Workspace& w);
   void end_group(i64 group, i64 t, double factor, Workspace& w);
   void gradient(i64 group, i64 t, Workspace& w);
@@ -135,6 +140,8 @@ class Study {
   std::vector<Batches> batches_;  // of every group, which is one run where there are batches
   std::vector<R> shared_;  // constants of the next steps where all runs share them: (steps, segments, kMaxConstants)
   i64 shared_from_ = 0;
+  std::mutex idle_mutex_;
+  std::vector<std::unique_ptr<Workspace>> idle_;
 };
 
 }  // namespace optlab

@@ -16,6 +16,7 @@ Batch Study<R>::whole() const {
 
 template <class R>
 void Study<R>::full_gradient(i64 group, Workspace& w) const {
+  w.full.reserve(packs_);
   if (setup_.landscape) return setup_.landscape->grad(w.full.get(), point(group), layout_, whole(), w.scratch);
   for (int lane = 0; lane < lanes_of(group); ++lane)
     load(w.full.get(), lane, outside_.grad + run_of(group, lane) * setup_.dim);

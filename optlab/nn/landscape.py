@@ -32,10 +32,10 @@ class NetworkLandscape(CompiledLandscape):
     Args:
         mlp: The network.
         X: Inputs ``(n, widths[0])`` of the network's dtype, finite, in C order.
-        y: For "cross_entropy" classes ``(n,)``, int64, or a distribution for each sample ``(n, outputs)``; else targets
-            ``(n, outputs)``, or ``(n,)`` where there is one output.
-        loss: "cross_entropy" (softmax, mean over samples); "mse", "l1", "huber", "binary_cross_entropy" (of logits), mean
-            over samples and outputs; "kl_divergence" (of log-probabilities), mean over samples.
+        y: For "cross_entropy" classes ``(n,)``, int64, or a distribution for each sample ``(n, outputs)``; else
+            targets ``(n, outputs)``, or ``(n,)`` where there is one output.
+        loss: "cross_entropy" (softmax, mean over samples); "mse", "l1", "huber", "binary_cross_entropy" (of logits),
+            mean over samples and outputs; "kl_divergence" (of log-probabilities), mean over samples.
         label_smoothing: s in [0, 1] of the cross entropy.
         weight_decay: λ >= 0 of λ/2 |θ|², biases and scales included.
         l1: The factor of |θ|₁, >= 0; its slope at 0 is taken as 0.
@@ -116,8 +116,17 @@ class NetworkLandscape(CompiledLandscape):
         return super().hvp(x, v, batch)
 
     def sample(self, seed: int, step: int, run: int = 0, batch_size: int | None = None) -> NetworkLandscape:
-        """The landscape that :func:`optlab.descend` sees at one step of one run: its batch (drawn with replacement; all
-        samples for None) and its dropout masks."""
+        """The landscape that :func:`optlab.descend` sees at one step of one run.
+
+        Args:
+            seed: As descend takes it.
+            step: The number of the step.
+            run: The number of the run.
+            batch_size: How many samples are drawn, with replacement; None: all, each once.
+
+        Returns:
+            The landscape of that batch, with that step's dropout masks.
+        """
         X, y = self.X, self.y
         if batch_size is not None:
             size = integer("batch_size", batch_size, 1, 2**31)
@@ -128,7 +137,7 @@ class NetworkLandscape(CompiledLandscape):
         return NetworkLandscape(self.mlp, X, y, frozen=(seed, step, run), **options)  # type: ignore[arg-type]
 
     def norms(self, theta: Array) -> dict[str, Array]:
-        """Frobenius norms of each layer's outputs ("outputs") and of the gradient by them ("slopes"), over all samples."""
+        """Frobenius norms of each layer's "outputs" and of the gradient by them, "slopes", over all samples."""
         cpu.check_point(theta, "theta")
         found = {name: np.empty(len(self.mlp.widths) - 1, self.mlp.dtype) for name in ("outputs", "slopes")}
         self.network.norms(found["outputs"], found["slopes"], theta)

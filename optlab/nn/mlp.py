@@ -159,7 +159,9 @@ class MLP:
         """
         self._check(theta)
         if self.norm_columns and stats is None:
-            raise ValueError("stats: got None, expected statistics(theta, X) or averages(state) for batch normalization")
+            raise ValueError(
+                "stats: got None, expected statistics(theta, X) or averages(state) for batch normalization"
+            )
         y = np.empty((len(X), self.widths[-1]), self.dtype) if out is None else out
         mean, var = stats if stats is not None and self.norm_columns else (None, None)
         self._network(None, None).outputs(y, theta, X, mean, var)
