@@ -116,7 +116,7 @@ class MLP:
                 yield segment(f"{name}.norm.bias", (outputs,), "shift", fans)
 
     def init(self, seed: int, runs: int | None = None, first_run: int = 0) -> Array:
-        """The first parameters: ``(dim,)``, or ``(runs, dim)`` with a network in each row (:func:`optlab.nn.init.fill`).
+        """The first parameters: ``(dim,)``, or ``(runs, dim)`` with a network in each row.
 
         Example:
             >>> import numpy as np
@@ -168,8 +168,9 @@ class MLP:
         return y
 
     def statistics(self, theta: Array, X: Array) -> NormStatistics:
-        """Mean and (biased) variance of all rows of X in front of each batch normalization, so that ``predict(theta, X,
-        statistics(theta, X))`` normalizes as training on all of X at once does.
+        """Mean and (biased) variance over all rows of X in front of each batch normalization.
+
+        So ``predict(theta, X, statistics(theta, X))`` normalizes as training on all of X at once does.
 
         Raises:
             ValueError: X has fewer than two rows, or the network has no batch normalization.
@@ -214,7 +215,7 @@ class MLP:
         for k, (inputs, outputs) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
             last = k == len(self.widths) - 2
             names = {"weight": "weight", "bias": "bias", "gamma": "norm.weight", "beta": "norm.bias"}
-            layer = {key: offsets.get(f"layers.{k}.{name}", -1) for key, name in names.items()}
+            layer: dict[str, Any] = {key: offsets.get(f"layers.{k}.{name}", -1) for key, name in names.items()}
             layer |= {"in": inputs, "out": outputs, "norm": "" if last else self.norm or ""}
             layer |= {"norm_after": self.norm_position == "after", "last": last}
             yield layer | {"averages": hidden, "dropped_before": hidden}
