@@ -86,7 +86,7 @@ class NetworkHandle {
     const auto loss = field<std::string>(given, "loss");
     s.loss = {loss == "cross_entropy",
               loss_kind(loss),
-              field<double>(given, "loss_option"),
+              field<double>(given, loss == "huber" ? "delta" : "label_smoothing"),
               field<double>(given, "label_smoothing"),
               field<double>(given, "weight_decay"),
               field<double>(given, "l1")};

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 LOSSES = ("cross_entropy", "mse", "l1", "huber", "binary_cross_entropy", "kl_divergence")
+SMOOTHED = ("cross_entropy", "binary_cross_entropy")
 
 
 class NetworkLandscape(CompiledLandscape):
@@ -36,7 +37,7 @@ class NetworkLandscape(CompiledLandscape):
             targets ``(n, outputs)``, or ``(n,)`` where there is one output.
         loss: "cross_entropy" (softmax, mean over samples); "mse", "l1", "huber", "binary_cross_entropy" (of logits),
             mean over samples and outputs; "kl_divergence" (of log-probabilities), mean over samples.
-        label_smoothing: s in [0, 1] of the cross entropy.
+        label_smoothing: s in [0, 1] of the two cross entropies.
         weight_decay: λ >= 0 of λ/2 |θ|², biases and scales included.
         l1: The factor of |θ|₁, >= 0; its slope at 0 is taken as 0.
         delta: Where Huber's loss turns linear, > 0.
@@ -72,9 +73,11 @@ class NetworkLandscape(CompiledLandscape):
         if loss not in LOSSES:
             raise ValueError(f"loss: got {loss!r}, expected one of {', '.join(LOSSES)}")
         self.mlp, self.layout, self.frozen = mlp, mlp.layout, frozen
-        self.options = {
+        if label_smoothing and loss not in SMOOTHED:
+            raise ValueError(f"label_smoothing: got {label_smoothing} with the loss {loss!r}, expected 0")
+        self.options: dict[str, Any] = {
             "loss": loss,
-            "loss_option": real("delta", delta, 0.0, open_low=True),
+            "delta": real("delta", delta, 0.0, open_low=True),
             "label_smoothing": real("label_smoothing", label_smoothing, 0.0, 1.0),
             "weight_decay": real("weight_decay", weight_decay, 0.0),
             "l1": real("l1", l1, 0.0),
@@ -132,9 +135,12 @@ class NetworkLandscape(CompiledLandscape):
             size = integer("batch_size", batch_size, 1, 2**31)
             index = random.integers(size, len(X), seed, step=step, first_run=run)
             X, y = X[index], y[index]
-        options = {**self.options, "delta": self.options["loss_option"]}
-        del options["loss_option"]
-        return NetworkLandscape(self.mlp, X, y, frozen=(seed, step, run), **options)  # type: ignore[arg-type]
+        frozen = (
+            integer("seed", seed, 0, 2**64 - 1),
+            integer("step", step, 0, 2**48 - 1),
+            integer("run", run, 0, 2**32 - 1),
+        )
+        return NetworkLandscape(self.mlp, X, y, frozen=frozen, **self.options)
 
     def norms(self, theta: Array) -> dict[str, Array]:
         """Frobenius norms of each layer's "outputs" and of the gradient by them, "slopes", over all samples."""

@@ -145,6 +145,21 @@ def of_products(dtype: Any) -> str:
     return digest(ops.matmul(a, b.T), y, *normed, *ops.linear_backward(y + 1, a, b, y, "tanh", dropout=drop))
 
 
+def of_network(dtype: Any) -> str:
+    """A training run with batches, masks and running averages, and the gradient and curvature of what it came to."""
+    results = []
+    for norm, widths, rows in (("batch", [70, 130, 90, 7], 300), ("layer", [3, 17, 5], 5000)):
+        X = ol.random.normal((rows, widths[0]), 3, dtype=dtype)
+        y = ol.random.integers(rows, widths[-1], 4)
+        mlp = ol.nn.MLP(widths, "elu", norm=norm, dropout=0.2, dtype=np.dtype(dtype).name)
+        f = mlp.on(X, y, weight_decay=1e-3)
+        path = ol.descend(f, ol.AdamW(lr=1e-2), mlp.init(0, runs=3), 4, batch_size=65, sampling="shuffle", seed=1)
+        frozen = f.sample(2, 5)
+        results += [path.last, path.value, *(a for a in path.state.values() if a.dtype.kind == "f")]
+        results += [frozen.grad(path.last[0]), frozen.hvp(path.last[0], path.last[1])]
+    return digest(*results)
+
+
 def of_norms(dtype: Any) -> str:
     """Every normalization, all passes, in a size that threads share and in one that fills no register."""
     draw, ops, results = np.random.default_rng(6).normal, ol.ops, []
@@ -194,6 +209,7 @@ def all_hashes() -> dict[str, str]:
         hashes[f"init {bits}"] = of_init(dtype)
         if cpu.isa != "v2":  # which has no fused multiply-add
             hashes[f"products {bits}"] = of_products(dtype)
+            hashes[f"network {bits}"] = of_network(dtype)
         hashes[f"norms {bits}"] = of_norms(dtype)
         hashes[f"perturbed {bits}"] = of_perturbed(dtype)
         hashes[f"losses {bits}"] = of_losses(dtype)
