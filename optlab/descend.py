@@ -168,7 +168,7 @@ class _CompiledLoop:
     def probe(self, step: int) -> None:
         """The probes' values at the current points, if this step is recorded; stopped runs stay where they are."""
         steps, study = self.study.record_steps, self.study
-        if not study.probes or steps[bisect.bisect_left(steps, step) % len(steps)] != step:
+        if not study.probes or not steps or steps[bisect.bisect_left(steps, step) % len(steps)] != step:
             return
         self.compiled.flush()
         for name, probe in study.probes.items():

@@ -124,7 +124,8 @@ class Study:
         handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None
         kind = cpu.Study32 if self.dtype == np.float32 else cpu.Study64
         self.undo: dict[str, Array] = {}  # how to take back a jump whose step is never taken
-        self.compiled = kind(handle, self.plan, self.setup, self.arrays)
+        filled = {name: array for name, array in self.arrays.items() if array.size}  # nothing may be recorded
+        self.compiled = kind(handle, self.plan, self.setup, filled)
 
     def _state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
         fresh: dict[str, Array] = self.optimizer.init(self.last, self.f.layout, runs_axis=True)

@@ -49,7 +49,7 @@ def record_steps(record: Record, first: int, last: int) -> list[int]:
         return record.steps(first, last)
     if isinstance(record, int | np.integer):
         return sorted({*range(first, last + 1, integer("record", record, 1, MAX_STEP)), last})
-    if isinstance(record, str) or np.ndim(record) != 1 or len(record) == 0:
+    if isinstance(record, str) or np.ndim(record) != 1:
         raise TypeError(f"record: got {record!r}, expected None, a whole number, a list of steps or log_spaced(n)")
     return sorted({integer("record", step, first, last) for step in record})
 

@@ -22,16 +22,17 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("experiment",),
     ("bench",),
     ("plotting",),
-    ("train", "curvature"),
-    ("descend", "minimize", "data"),
+    ("curvature", "data"),
+    ("nn",),
+    ("descend", "minimize"),
     ("study",),
-    ("nn", "optim", "landscapes"),
+    ("optim", "landscapes"),
     ("ops",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
-    ("threads", "checks", "errors"),
+    ("files", "threads", "checks", "errors"),
     ("kernels",),
 )
-SIBLINGS = {"nn", "optim", "landscapes"}
+SIBLINGS = {"optim", "landscapes"}
 RANK = {name: depth for depth, names in enumerate(LAYERS) for name in names}
 FACE = "__init__"  # the package itself: it may import everything, and nothing imports it
 

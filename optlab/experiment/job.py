@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from optlab import files
 from optlab.errors import OptlabError, describe, one_line
-from optlab.experiment import files, record, registry
+from optlab.experiment import record, registry
 from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Data, Experiment, Progress, as_data
 from optlab.experiment.fingerprint import fingerprint

@@ -12,9 +12,9 @@ from typing import Any
 
 from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Experiment
-from optlab.experiment.files import sha256
 from optlab.experiment.params import Params
 from optlab.experiment.provenance import provenance
+from optlab.files import sha256
 
 SCHEMA = 1
 

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from optlab import files
 from optlab.errors import UsageError
-from optlab.experiment import files, registry
+from optlab.experiment import registry
 from optlab.experiment.experiment import Progress
 from optlab.experiment.job import Job, Outcome, execute, kept, silent
 from optlab.experiment.workers import parallel

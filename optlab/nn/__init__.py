@@ -1,7 +1,9 @@
 """Networks as functions of one flat parameter vector, and how their parameters begin (:mod:`optlab.nn.init`)."""
 
 from optlab.nn import init
+from optlab.nn.evaluate import Evaluation, evaluate
 from optlab.nn.landscape import NetworkLandscape
 from optlab.nn.mlp import MLP, NormStatistics
+from optlab.nn.train import History, train
 
-__all__ = ["MLP", "NetworkLandscape", "NormStatistics", "init"]
+__all__ = ["MLP", "Evaluation", "History", "NetworkLandscape", "NormStatistics", "evaluate", "init", "train"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from optlab import files
 from optlab.errors import OptlabError
-from optlab.experiment import files
 
 Contents = Callable[[Path], dict[str, bytes]]
 
@@ -25,7 +25,7 @@ WRITE = f"""
 import os, resource, signal, sys
 from pathlib import Path
 from optlab.errors import OptlabError
-from optlab.experiment import files
+from optlab import files
 
 new = {{name: b"new " * 50_000 for name in {NAMES}}}
 """

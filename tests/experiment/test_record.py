@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from optlab.experiment import files, record
+from optlab import files
+from optlab.experiment import record
 from optlab.experiment.job import Job, execute
 
 

@@ -1,0 +1,151 @@
+"""The state of a training, from epoch to epoch."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optlab.checks import integer
+from optlab.descend import descend
+from optlab.nn.evaluate import Evaluation, evaluate
+from optlab.nn.landscape import NetworkLandscape
+from optlab.nn.mlp import NormStatistics
+from optlab.optim import Optimizer
+
+Array = NDArray[Any]
+CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+KEPT = ("last", "best", "best_loss", "best_epoch", "since", "stopped")
+"""What a checkpoint holds of a training beside the curves and the optimizer's state."""
+
+
+class Training:
+    """What a training consists of between two epochs; see :func:`optlab.nn.train` for the arguments."""
+
+    def __init__(
+        self,
+        f: NetworkLandscape,
+        validation: NetworkLandscape | None,
+        theta: Array | None,
+        seed: int,
+        batch_size: int,
+        optimizer: Optimizer,
+        patience: int | None,
+        measure_training: bool,
+    ) -> None:
+        self.f, self.validation, self.optimizer = f, validation, optimizer
+        self.seed = integer("seed", seed, 0, 2**64 - 1)
+        self.batch_size = integer("batch_size", batch_size, 1, len(f.X))
+        start = f.mlp.init(self.seed) if theta is None else theta
+        self.last = np.array(start, ndmin=2)
+        self.runs, self.epoch, self.interrupted = len(self.last), 0, False
+        self.measured = {"train": f} if measure_training else {}
+        self.measured |= {} if validation is None else {"validation": validation}
+        self.curves: dict[str, list[Array]] = {name: [] for name in CURVES if name.split("_")[0] in self.measured}
+        self.state: dict[str, Array] | None = None
+        self.best, self.best_averages = self.last.copy(), self._averages()
+        self.best_loss, self.best_epoch = np.full(self.runs, np.inf), np.zeros(self.runs, np.int64)
+        self.patience = None if patience is None else integer("patience", patience, 1, 2**31)
+        self.since, self.stopped = np.zeros(self.runs, np.int64), np.full(self.runs, -1, np.int64)
+        self.options: dict[str, Any] = {}
+        self.described = {
+            "network": repr(f.mlp),
+            "parameters": f.mlp.dim,
+            "loss": f.options,
+            "optimizer": repr(optimizer),
+            "samples": [_digest(f)] + ([] if validation is None else [_digest(validation)]),
+            "start": hashlib.sha256(self.last.tobytes()).hexdigest(),
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "patience": self.patience,
+            "curves": sorted(self.curves),
+        }
+
+    def steps_of(self, epochs: int) -> int:
+        """How many steps so many epochs take."""
+        return -(-epochs * len(self.f.X) // self.batch_size)
+
+    def take_epoch(self) -> bool:
+        """Whether it was taken whole."""
+        first = self.steps_of(self.epoch)
+        count = self.steps_of(self.epoch + 1) - first
+        options = {**self.options, "state": self.state, "first_step": first, "record": [], "record_x": False}
+        path = descend(self.f, self.optimizer, self.last, count, **options)
+        if path.interrupted:
+            self.interrupted = True
+            return False
+        self.last, self.state = path.last, path.state
+        self.epoch += 1
+        for name, landscape in self.measured.items():
+            stats = [normalization(self.f, self._averages(), run) for run in range(self.runs)]
+            self._note(name, [evaluate(landscape, x, of) for x, of in zip(self.last, stats, strict=True)])
+        self._keep_best()
+        return True
+
+    def _note(self, name: str, found: list[Evaluation]) -> None:
+        self.curves[f"{name}_loss"].append(np.array([e.loss for e in found]))
+        self.curves[f"{name}_accuracy"].append(np.array([e.accuracy for e in found]))
+
+    def _keep_best(self) -> None:
+        """What counts is the validation loss; without validation, the last is the best."""
+        averages = self._averages()
+        running = self.stopped < 0
+        better = np.ones(self.runs, bool)
+        if self.validation is not None:
+            loss = self.curves["validation_loss"][-1]
+            better = running & (loss < self.best_loss)
+            self.best_loss = np.where(better, loss, self.best_loss)
+        self.since = np.where(better, 0, self.since + 1)
+        self.best_epoch = np.where(better, self.epoch, self.best_epoch)
+        self.best[better] = self.last[better]
+        if averages is not None:
+            if self.best_averages is None:
+                self.best_averages = averages.copy()
+            self.best_averages[better] = averages[better]
+        if self.patience is not None:
+            self.stopped[running & (self.since >= self.patience)] = self.epoch
+
+    def _averages(self) -> Array | None:
+        return None if self.state is None else self.state.get("averages")
+
+    @property
+    def done(self) -> bool:
+        """Whether every run has come to the end of its patience."""
+        return bool((self.stopped >= 0).all())
+
+    def arrays(self) -> dict[str, Array]:
+        """As a checkpoint holds them."""
+        assert self.state is not None
+        kept = {f"state.{name}": array for name, array in self.state.items()}
+        kept |= {f"curve.{name}": np.array(rows) for name, rows in self.curves.items()}
+        kept |= {name: getattr(self, name) for name in KEPT}
+        if self.best_averages is not None:
+            kept["best_averages"] = self.best_averages
+        return kept | {"epoch": np.array(self.epoch)}
+
+    def restore(self, arrays: dict[str, Array] | None) -> None:
+        """From a checkpoint, or not at all."""
+        if arrays is None:
+            return
+        self.state = {name[6:]: array for name, array in arrays.items() if name.startswith("state.")}
+        self.curves = {name: list(arrays[f"curve.{name}"]) for name in self.curves}
+        for name in KEPT:
+            setattr(self, name, arrays[name])
+        self.epoch = int(arrays["epoch"])
+        self.best_averages = arrays.get("best_averages")
+
+    def text(self) -> str:
+        """For the progress bar."""
+        latest = [f"{name.replace('_', ' ')} {np.mean(rows[-1]):.4g}" for name, rows in self.curves.items()]
+        return ", ".join([f"epoch {self.epoch}", *latest])
+
+
+def normalization(f: NetworkLandscape, averages: Array | None, run: int) -> NormStatistics | None:
+    """What one run's network is normalized by as it is used."""
+    return None if averages is None else f.mlp.averages({"averages": averages}, run)
+
+
+def _digest(f: NetworkLandscape) -> str:
+    return hashlib.sha256(f.X.tobytes() + f.y.tobytes()).hexdigest()
