@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from optlab import plotting
-from optlab.bench import batchnorm, dense, descend, matmul, updates, updates_figure
+from optlab.bench import batchnorm, dense, descend, matmul, mlp, updates, updates_figure
 from optlab.bench.rows import Row, show
 from optlab.errors import UsageError, did_you_mean
 from optlab.kernels.select import info
@@ -31,6 +31,8 @@ BENCHMARKS = {
     "matmul": Benchmark(matmul.run),
     "batchnorm": Benchmark(batchnorm.run),
     "dense": Benchmark(dense.run),
+    "mlp": Benchmark(mlp.run),
+    "hvp": Benchmark(mlp.run_hvp),
 }
 """THE list of benchmarks."""
 

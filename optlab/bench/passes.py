@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class Pass:
     ``makers`` build the peers that are installed. ``exact`` is the float64 result and ``bounds`` the largest error that
     each array may have, after ``seen`` has made of the results what can be compared. The limit is ``work`` bytes at
     ``rate`` per second, or so many ``products`` (operations) in registers, measured beside the others, or nothing.
+    A call may be many ``steps``; the rows give the time of one, and ``products`` are those of one. What runs ``beside``
+    is timed like a peer, but computes something else.
     """
 
     kernel: str
@@ -44,6 +46,8 @@ class Pass:
     rate: float = 0.0
     products: float = 0.0
     calls: int = 1
+    steps: int = 1
+    beside: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     seen: Callable[[Sequence[Any]], Sequence[Any]] = tuple
 
     def rows(self, repeats: int) -> list[Row]:
@@ -60,18 +64,19 @@ class Pass:
             dtype="float32",
             threads=current_threads(),
             ours=repeated(self.ours, self.calls),
-            peers={name: repeated(peer, self.calls) for name, peer in peers.items()},
+            peers={name: repeated(peer, self.calls) for name, peer in {**peers, **self.beside}.items()},
             missing=missing,
-            agrees={name: self.disagreement(peer()) or "yes" for name, peer in peers.items()},
+            agrees={name: self.disagreement(peer()) or "yes" for name, peer in peers.items()}
+            | dict.fromkeys(self.beside, "another quantity"),
             limit="the FMA peak" if self.products else f"{self.rate / 1e9:.0f} GB/s" if self.rate else None,
             least_seconds=self.work / self.rate if self.rate else None,
-            calls=self.calls,
+            calls=self.calls * self.steps,
             at_limit=self.at_limit if self.products else None,
         ).rows(repeats)
 
     def at_limit(self) -> None:
         """The products of all calls, without a matrix."""
-        cpu.multiply_in_registers(self.products * self.calls, current_threads())
+        cpu.multiply_in_registers(self.products * self.calls * self.steps, current_threads())
 
     def disagreement(self, found: Sequence[Any]) -> str:
         """What is wrong, or nothing."""
