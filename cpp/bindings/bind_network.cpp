@@ -89,7 +89,8 @@ class NetworkHandle {
               field<double>(given, loss == "huber" ? "delta" : "label_smoothing"),
               field<double>(given, "label_smoothing"),
               field<double>(given, "weight_decay"),
-              field<double>(given, "l1")};
+              field<double>(given, "l1"),
+              field<double>(given, "jacobian")};
     s.data = data_of<R>(x, y, in_, out_);
     if (!frozen.is_none()) {
       const auto [seed, step, run] = py::cast<std::tuple<u64, u64, u32>>(frozen);

@@ -31,14 +31,14 @@ class Feedforward final : public Network<R> {
   i64 averages() const override { return 2 * columns_; }
 
   void value(R* out, const P* x, Layout, Batch batch, Buffer<P>& scratch) const override {
-    run(PassKind::value, out, nullptr, numbers(x), nullptr, batch, scratch);
+    run(s_.loss.jacobian > 0 ? PassKind::jacobian : PassKind::value, out, nullptr, numbers(x), nullptr, batch, scratch);
   }
   void grad(P* g, const P* x, Layout, Batch batch, Buffer<P>& scratch) const override {
     R value;
-    run(PassKind::gradient, &value, numbers(g), numbers(x), nullptr, batch, scratch);
+    run(gradient_kind(), &value, numbers(g), numbers(x), nullptr, batch, scratch);
   }
   void value_and_grad(R* out, P* g, const P* x, Layout, Batch batch, Buffer<P>& scratch) const override {
-    run(PassKind::gradient, out, numbers(g), numbers(x), nullptr, batch, scratch);
+    run(gradient_kind(), out, numbers(g), numbers(x), nullptr, batch, scratch);
   }
   void hvp(P* h, const P* x, const P* v, Layout, Batch batch, Buffer<P>& scratch) const override {
     R value;
@@ -95,6 +95,7 @@ class Feedforward final : public Network<R> {
   static const R* numbers(const P* x) { return reinterpret_cast<const R*>(x); }
   static R* numbers(P* x) { return reinterpret_cast<R*>(x); }
 
+  PassKind gradient_kind() const { return s_.loss.jacobian > 0 ? PassKind::jacobian : PassKind::gradient; }
   LayerPass<R> pass(std::size_t k, const Evaluation<R>& e) const { return {s_.layers[k], s_.options, e}; }
   const R* inputs(const NetworkRoom<R>& room, std::size_t k, const R* x) const { return k ? room.arrays[k - 1].y : x; }
 
@@ -127,7 +128,8 @@ class Feedforward final : public Network<R> {
     *value = R(0);
     for (i64 first = 0; first < all; first += at_once) {
       const i64 rows = std::min(at_once, all - first);
-      NetworkRoom<R> room = room_for(kind, rows, g && at_once < all ? this->dim : 0, scratch);
+      NetworkRoom<R> room =
+          room_for(kind, rows, at_once < all || kind == PassKind::jacobian ? 2 * this->dim : 0, scratch);
       R part, *grad = first ? room.part : g;
       some_rows(kind, &part, grad, theta, v, batch, room, first, rows, all);
       *value += part;
@@ -145,11 +147,43 @@ class Feedforward final : public Network<R> {
     if (kind == PassKind::curvature) forward_tangent(room, e, v, x);
     loss(value, room, batch, first, rows, all);
     for (std::size_t k = s_.layers.size(); g && k-- > 0;)
-      if (kind == PassKind::gradient)
+      if (kind != PassKind::curvature)
         pass(k, e).backward(room.slopes, g, room.arrays[k], inputs(room, k, x), k > 0);
       else
         pass(k, e).backward_tangent(room.slopes, g, room.dots[k], k ? room.dots[k - 1].y : nullptr, v, room.arrays[k],
                                     inputs(room, k, x), k > 0);
+    if (kind == PassKind::jacobian) *value += penalize_jacobian(g, room, e, x);
+  }
+
+  /// jacobian / 2 times the mean over samples of the squared derivatives of all outputs by all inputs. The gradient of
+  /// |d|^2 / 2, d = dh/dx for an output h, is the derivative of dh/dtheta in the direction d of x.
+  R penalize_jacobian(R* g, NetworkRoom<R>& room, const Evaluation<R>& e, const R* x) const {
+    const i64 wide = s_.layers.back().out, inputs_count = e.rows * s_.layers.front().in;
+    const R weight = static_cast<R>(s_.loss.jacobian / static_cast<double>(e.all_rows));
+    R* part = room.part + this->dim;
+    Sum<R> squares;
+    for (i64 output = 0; output < wide; ++output) {
+      choose_output(room.slopes.v, e.rows, wide, output);
+      for (std::size_t k = s_.layers.size(); k-- > 0;)
+        pass(k, e).backward(room.slopes, nullptr, room.arrays[k], inputs(room, k, x), true);
+      std::copy_n(room.slopes.v, inputs_count, room.direction);
+      for (i64 i = 0; i < inputs_count; ++i) squares.add(room.direction[i] * room.direction[i]);
+      if (!g) continue;
+      for (std::size_t k = 0; k < s_.layers.size(); ++k)
+        pass(k, e).forward_tangent(room.dots[k], k ? room.dots[k - 1].y : room.direction, nullptr, room.arrays[k],
+                                   inputs(room, k, x));
+      choose_output(room.slopes.v, e.rows, wide, output);
+      std::fill_n(room.slopes.d, e.rows * wide, R(0));
+      for (std::size_t k = s_.layers.size(); k-- > 0;)
+        pass(k, e).backward_tangent(room.slopes, part, room.dots[k], k ? room.dots[k - 1].y : room.direction, nullptr,
+                                    room.arrays[k], inputs(room, k, x), k > 0);
+      for (i64 i = 0; i < this->dim; ++i) g[i] += weight * part[i];
+    }
+    return weight / 2 * squares.result();
+  }
+  static void choose_output(R* slopes, i64 rows, i64 wide, i64 output) {
+    std::fill_n(slopes, rows * wide, R(0));
+    for (i64 i = 0; i < rows; ++i) slopes[i * wide + output] = R(1);
   }
 
   void forward(const NetworkRoom<R>& room, const Evaluation<R>& e, const LayerOptions<R>& options, const R* x) const {
@@ -190,17 +224,18 @@ class Feedforward final : public Network<R> {
     }
     const R* y = room.arrays.back().y;
     R* dy = room.slopes.other_v ? room.slopes.v : nullptr;
+    const bool tangent = !room.dots.empty() && !room.direction;
     if (s_.loss.softmax_cross_entropy) {
       const CrossEntropyOf<R> of{y, labels, targets, rows, wide, s_.loss.label_smoothing, {false, divisor}};
       softmax_cross_entropy(value, dy, of, batch.threads);
-      if (room.slopes.d) softmax_cross_entropy_tangent(value, room.slopes.d, room.dots.back().y, of, batch.threads);
+      if (tangent) softmax_cross_entropy_tangent(value, room.slopes.d, room.dots.back().y, of, batch.threads);
       return;
     }
     const bool by_row = s_.loss.kind == LossKind::kl_divergence;
     const LossOf<R> of{
         y, targets, rows * wide, s_.loss.option, {false, by_row ? divisor : divisor * static_cast<double>(wide)}};
     optlab::loss(s_.loss.kind, value, dy, of, batch.threads);
-    if (room.slopes.d) loss_tangent(s_.loss.kind, value, room.slopes.d, room.dots.back().y, of, batch.threads);
+    if (tangent) loss_tangent(s_.loss.kind, value, room.slopes.d, room.dots.back().y, of, batch.threads);
   }
 
   /// weight_decay / 2 |theta|^2 + l1 |theta|_1, over all parameters.

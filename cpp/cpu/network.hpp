@@ -12,7 +12,7 @@ namespace optlab {
 struct NetworkLoss {
   bool softmax_cross_entropy;
   LossKind kind;  ///< where it is not that
-  double option, label_smoothing, weight_decay, l1;
+  double option, label_smoothing, weight_decay, l1, jacobian;
 };
 
 /// `owner` keeps the memory of the data alive.

@@ -22,9 +22,10 @@ class Cutter {
   i64 used_ = 0;
 };
 
-enum class PassKind { value, gradient, curvature };
+/// jacobian: a gradient, with that of the penalty on the derivatives of outputs by inputs.
+enum class PassKind { value, gradient, jacobian, curvature };
 
-/// Arrays for so many rows. Those of the tangents are there for curvature only.
+/// Arrays for so many rows. Those of tangents are there where they are wanted.
 template <class R>
 struct NetworkRoom {
   /// `part` numbers are wanted for the gradient of some of the rows.
@@ -35,7 +36,7 @@ struct NetworkRoom {
     for (const Layer& layer : layers) {
       widest = std::max({widest, layer.out, layer.in});
       arrays.push_back(of_layer(layer, rows, cut));
-      if (kind == PassKind::curvature) dots.push_back(of_layer(layer, rows, cut));
+      if (kind >= PassKind::jacobian) dots.push_back(of_layer(layer, rows, cut));
     }
     slopes = {};
     slopes.v = cut.take(rows * widest);  // the loss leaves its gradient there
@@ -46,6 +47,7 @@ struct NetworkRoom {
     slopes.d = cut.take(rows * widest);
     slopes.other_d = cut.take(rows * widest);
     slopes.few = cut.take(2 * widest);
+    if (kind == PassKind::jacobian) direction = cut.take(rows * layers.front().in);
   }
 
   static LayerArrays<R> of_layer(const Layer& layer, i64 rows, Cutter<R>& cut) {
@@ -58,7 +60,7 @@ struct NetworkRoom {
     return a;
   }
 
-  R *x, *targets, *part = nullptr;
+  R *x, *targets, *part = nullptr, *direction = nullptr;
   std::vector<LayerArrays<R>> arrays, dots;
   Slopes<R> slopes;
 };

@@ -40,6 +40,8 @@ class NetworkLandscape(CompiledLandscape):
         label_smoothing: s in [0, 1] of the two cross entropies.
         weight_decay: λ >= 0 of λ/2 |θ|², biases and scales included.
         l1: The factor of |θ|₁, >= 0; its slope at 0 is taken as 0.
+        jacobian: μ >= 0 of μ/2 times the mean over samples of |∂y/∂x|², all outputs by all inputs; without
+            normalization only, which would tie samples together.
         delta: Where Huber's loss turns linear, > 0.
 
     Raises:
@@ -66,12 +68,17 @@ class NetworkLandscape(CompiledLandscape):
         label_smoothing: float = 0.0,
         weight_decay: float = 0.0,
         l1: float = 0.0,
+        jacobian: float = 0.0,
         delta: float = 1.0,
         frozen: tuple[int, int, int] | None = None,
     ) -> None:
         super().__init__(mlp.dim, [])
         if loss not in LOSSES:
             raise ValueError(f"loss: got {loss!r}, expected one of {', '.join(LOSSES)}")
+        if jacobian and mlp.norm is not None:
+            raise ValueError(
+                f"jacobian: got {jacobian} with norm={mlp.norm!r}, expected a network without normalization"
+            )
         self.mlp, self.layout, self.frozen = mlp, mlp.layout, frozen
         if label_smoothing and loss not in SMOOTHED:
             raise ValueError(f"label_smoothing: got {label_smoothing} with the loss {loss!r}, expected 0")
@@ -81,6 +88,7 @@ class NetworkLandscape(CompiledLandscape):
             "label_smoothing": real("label_smoothing", label_smoothing, 0.0, 1.0),
             "weight_decay": real("weight_decay", weight_decay, 0.0),
             "l1": real("l1", l1, 0.0),
+            "jacobian": real("jacobian", jacobian, 0.0),
         }
         self.X, self.y = X, _targets(y, loss, mlp.widths[-1])
         self.n_samples = _rows(self.X, self.y)
@@ -116,6 +124,8 @@ class NetworkLandscape(CompiledLandscape):
         """
         if self.mlp.dropout and not self.frozen:
             raise ValueError("hvp: got a landscape with dropout, expected a sample of it: f.sample(seed, step, run)")
+        if self.options["jacobian"]:
+            raise ValueError("hvp: got a Jacobian penalty, expected none: its curvature is not implemented")
         return super().hvp(x, v, batch)
 
     def sample(self, seed: int, step: int, run: int = 0, batch_size: int | None = None) -> NetworkLandscape:

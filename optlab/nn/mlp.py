@@ -204,7 +204,15 @@ class MLP:
     ) -> Any:
         """The compiled network on data."""
         kind = cpu.Network32 if self.dtype == np.float32 else cpu.Network64
-        settings = {"loss": "mse", "delta": 1.0, "label_smoothing": 0.0, "weight_decay": 0.0, "l1": 0.0, **loss}
+        settings = {
+            "loss": "mse",
+            "delta": 1.0,
+            "label_smoothing": 0.0,
+            "weight_decay": 0.0,
+            "l1": 0.0,
+            "jacobian": 0.0,
+            **loss,
+        }
         settings |= {"dim": self.dim, "layers": list(self._layers()), "activation": self.activation}
         settings |= {name: getattr(self, name) for name in ("parameter", "dropout", "eps", "momentum")}
         return kind(settings, X, y, frozen)

@@ -86,6 +86,30 @@ def test_dropout_draws_the_masks_of_its_address(norm: str | None, position: str)
     assert f.value(theta) == pytest.approx(twin.loss(f, theta), rel=1e-13)  # without a step nothing is dropped
 
 
+@pytest.mark.parametrize("activation", ["tanh", "elu"])
+@pytest.mark.parametrize("rows", [1, 9, 4100])
+def test_jacobian_penalty(activation: str, rows: int) -> None:
+    rng = np.random.default_rng(0)
+    mlp = MLP([3, 4, 3, 2], activation, dropout=0.2, dtype="float64")
+    X, y = rng.normal(size=(rows, 3)), rng.random((rows, 2))
+    f, plain = (mlp.on(X, y, "mse", jacobian=mu).sample(seed=1, step=2) for mu in (0.7, 0.0))
+    theta, masks = mlp.init(seed=3), twin.drawn_masks(mlp, rows, draw(1, 2))
+
+    def penalty(point: Any) -> Any:
+        # A complex step along each input of all samples at once: samples do not see each other.
+        h = 1e-20
+        moved = [twin.outputs(mlp, point.astype(complex), X + 1j * h * e, masks).imag / h for e in np.eye(3)]
+        return 0.7 / 2 * np.sum(np.square(moved)) / rows
+
+    value, grad = f.value_and_grad(theta)
+    assert value == pytest.approx(plain.value(theta) + penalty(theta), rel=1e-12)
+    assert f.value(theta) == value
+    v = rng.normal(size=f.dim)
+    h = 1e-6
+    slope = (penalty(theta + h * v) - penalty(theta - h * v)) / (2 * h)  # wrong by h^2 and by eps / h
+    assert (grad - plain.grad(theta)) @ v == pytest.approx(slope, rel=1e-6)
+
+
 def test_many_rows_are_done_in_parts() -> None:
     rng = np.random.default_rng(0)
     mlp = MLP([3, 4, 2], "tanh", dropout=0.25, dtype="float64")
@@ -221,6 +245,10 @@ REFUSED = {
     "x: got float64, expected float32": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y).value(np.zeros(8)),
     "x: got 7 coordinates": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y).value(np.zeros(7, np.float32)),
     "batch: got sample 4": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y).grad(np.zeros(8, np.float32), batch=np.array([4])),
+    "jacobian: got 1.0 with norm": lambda: MLP([3, 2], norm="layer").on(GOOD_X, GOOD_Y, jacobian=1.0),
+    "hvp: got a Jacobian penalty": lambda: (
+        MLP([3, 2]).on(GOOD_X, GOOD_Y, jacobian=1.0).hvp(np.zeros(8, np.float32), np.zeros(8, np.float32))
+    ),
     "hvp: got a landscape with dropout": lambda: (
         MLP([3, 2, 2], dropout=0.5).on(GOOD_X, GOOD_Y).hvp(np.zeros(14, np.float32), np.zeros(14, np.float32))
     ),
