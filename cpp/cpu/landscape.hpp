@@ -3,6 +3,7 @@
 //   elements  lane l of pack p is coordinate p * lanes + l of one run   (ceil(dim / lanes) packs, zeros behind)
 // Both layouts do the same operations on every element and sum in the same order, so their bits agree.
 #pragma once
+#include <cstdlib>
 #include <memory>
 #include <new>
 #include <stdexcept>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "huge_pages.hpp"
 #include "noise.hpp"
 
 namespace optlab {
@@ -51,7 +53,9 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(i64 count) : count_(count) {
-    data_.reset(static_cast<T*>(::operator new(bytes(), alignment)));
+    data_.reset(static_cast<T*>(std::aligned_alloc(alignment_for(bytes()), bytes())));
+    if (!data_) throw std::bad_alloc();
+    wish_for_huge_pages(data_.get(), bytes());
     std::memset(static_cast<void*>(data_.get()), 0, bytes());
   }
   T* get() const { return data_.get(); }
@@ -62,11 +66,13 @@ class Buffer {
   }
 
  private:
-  static constexpr std::align_val_t alignment{64};
   struct Free {
-    void operator()(T* p) const { ::operator delete(p, alignment); }
+    void operator()(T* p) const { std::free(p); }
   };
-  std::size_t bytes() const { return static_cast<std::size_t>(count_ > 0 ? count_ : 1) * sizeof(T); }
+  std::size_t bytes() const {
+    const std::size_t least = static_cast<std::size_t>(count_ > 0 ? count_ : 1) * sizeof(T);
+    return (least + alignment_for(least) - 1) / alignment_for(least) * alignment_for(least);
+  }
   i64 count_ = 0;
   std::unique_ptr<T, Free> data_;
 };

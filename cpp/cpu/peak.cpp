@@ -1,9 +1,5 @@
 #include "peak.hpp"
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
-
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -12,6 +8,7 @@
 #include <vector>
 
 #include "gemm_tile.hpp"
+#include "huge_pages.hpp"
 #include "past_caches.hpp"
 #include "threads.hpp"
 
@@ -58,13 +55,10 @@ struct Free {
 
 /// Zeroed numbers on huge pages where the system grants them, as NumPy asks for its large arrays.
 std::unique_ptr<float, Free> numbers(long long n) {
-  constexpr std::size_t page = 1 << 21;
-  const std::size_t bytes = (static_cast<std::size_t>(n) * sizeof(float) + page - 1) / page * page;
-  std::unique_ptr<float, Free> memory(static_cast<float*>(std::aligned_alloc(page, bytes)));
+  const std::size_t bytes = (static_cast<std::size_t>(n) * sizeof(float) + kHugePage - 1) / kHugePage * kHugePage;
+  std::unique_ptr<float, Free> memory(static_cast<float*>(std::aligned_alloc(kHugePage, bytes)));
   if (!memory) throw std::bad_alloc();
-#if defined(__linux__)
-  madvise(memory.get(), bytes, MADV_HUGEPAGE);
-#endif
+  wish_for_huge_pages(memory.get(), bytes);
   std::memset(memory.get(), 0, bytes);
   return memory;
 }
