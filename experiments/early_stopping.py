@@ -85,7 +85,7 @@ def ridges(p: Params, seed: int) -> np.ndarray:
 
 
 def slopes_at_rest(p: Params, seed: int) -> dict[str, np.ndarray]:
-    """At the minimum: the mean square of batch gradients over that of single samples, (problems, sizes), and the whole."""
+    """At the minimum: mean squares of batch gradients over that of single samples (problems, sizes), and the whole."""
     found, rest = np.empty((p.problems, len(p.sizes))), np.empty(p.problems)
     for k in range(p.problems):
         own = derive_seed(seed, "batches", k)

@@ -4,7 +4,7 @@ Landscapes, optimizers, and whole studies of many runs in one compiled call, the
 threads and every instruction set.
 """
 
-from optlab import landscapes, nn, ops, random, schedules, stop
+from optlab import data, landscapes, nn, ops, random, schedules, stop
 from optlab.descend import descend
 from optlab.kernels.select import __version__, bits_version
 from optlab.landscape import Landscape
@@ -52,6 +52,7 @@ __all__ = [
     "Trajectory",
     "__version__",
     "bits_version",
+    "data",
     "descend",
     "landscapes",
     "log_spaced",

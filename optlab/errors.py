@@ -22,6 +22,14 @@ class ExperimentError(OptlabError):
     """An experiment's own file is broken, or its code raised."""
 
 
+class MissingPackageError(OptlabError, ImportError):
+    """An optional package is not installed."""
+
+
+class MissingDataError(OptlabError):
+    """Data are neither on this machine nor to be had."""
+
+
 class InterruptError(OptlabError):
     """The user pressed Ctrl-C; 130 is the shell's 128 + SIGINT."""
 

@@ -139,7 +139,7 @@ def test_wrong_imports_are_found(name: str, tmp_path: Path) -> None:
     assert said in violations(root)
 
 
-HEAVY = ("matplotlib", "scipy", "typer", "rich", "torch", "jax", "pybind11", "pandas")
+HEAVY = ("matplotlib", "scipy", "typer", "rich", "torch", "jax", "sklearn", "pybind11", "pandas")
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-import optlab as ol
 from optlab.bench import mlp_peers as peers
 from optlab.bench.mlp_peers import DECAY, LR
 from optlab.bench.passes import Array, Pass, Results, seeded
 from optlab.bench.rows import Row
+from optlab.descend import descend
 from optlab.nn import MLP, NetworkLandscape
+from optlab.optim import AdamW
 
 SAMPLES = 1024
 
@@ -92,9 +93,9 @@ def training(case: Case) -> Pass:
 
 
 def _descend(f: NetworkLandscape, start: Array, case: Case) -> Array:
-    optimizer = ol.AdamW(lr=LR, weight_decay=DECAY)
+    optimizer = AdamW(lr=LR, weight_decay=DECAY)
     options = {"batch_size": case.batch, "sampling": "order", "record": [], "record_x": False}
-    return ol.descend(f, optimizer, start, case.steps, **options).last  # type: ignore[arg-type]
+    return descend(f, optimizer, start, case.steps, **options).last  # type: ignore[arg-type]
 
 
 def _peers(case: Case) -> dict[str, Callable[[NetworkLandscape, Array, Any], Results]]:
