@@ -145,16 +145,16 @@ def draw_networks(ax: Axes, data: Data, p: Params) -> None:
     ax.plot(epochs, held, color=plotting.COLORS[1], label="validation data")
     ax.plot(best, held[best - 1], "o", color=plotting.COLORS[1], markersize=13, label=f"restored: epoch {best}")
     ax.axvline(end, color=plotting.BLACK, linestyle=":", label=f"stops after {p.patience} worse epochs")
-    ax.set(xlabel="epoch", ylabel="cross entropy", xscale="log", ylim=(0, None))
+    ax.set(xlabel="epoch", ylabel="cross entropy", ylim=(0, None))
     ax.set_title("A network learns the noise last")
-    ax.legend(loc="best")
+    ax.legend(loc="upper right", bbox_to_anchor=(1.0, 0.56))
 
 
 def draw_ridge(ax: Axes, data: Data, p: Params) -> None:
     """λ against t."""
     t = np.array(p.times)
     ax.plot(t, data["ridge"].T, "o", color=plotting.COLORS[2], alpha=0.3, markersize=7)
-    line = plotting.theory_line(ax, t, 1 / (p.rate * t), "theory: λ = 1/(ηt)")
+    line = plotting.theory_line(ax, t, 1 / (p.rate * t), "theory: multiples of 1/(ηt)")
     ax.set(xscale="log", yscale="log", xlabel="step t of gradient descent", ylabel="nearest ridge λ")
     ax.set_title("Early steps are a ridge")
     ax.legend(handles=[line], loc="upper right")
@@ -165,8 +165,8 @@ def draw_noise(ax: Axes, data: Data, p: Params) -> None:
     size = np.array(p.sizes)
     ax.plot(size, data["batches"].T, "o", color=plotting.COLORS[3], alpha=0.3, markersize=7)
     line = plotting.theory_line(ax, size, 1 / size, "theory: 1/B")
-    ax.set(xscale="log", yscale="log", xlabel="batch size B", ylabel="mean |g|² / mean |∇f_i|²")
-    ax.set_title("At the minimum: full gradient 0, a batch's not")
+    ax.set(xscale="log", yscale="log", xlabel="batch size B", ylabel="|g_B|² / |g₁|², means")
+    ax.set_title("At the minimum, batches still pull")
     ax.legend(handles=[line], loc="upper right")
 
 
