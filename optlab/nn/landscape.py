@@ -11,6 +11,7 @@ from optlab import random
 from optlab.checks import integer, real
 from optlab.kernels.select import cpu
 from optlab.landscape import CompiledLandscape
+from optlab.nn.adopt import adopt
 
 if TYPE_CHECKING:
     from optlab.nn.mlp import MLP
@@ -28,7 +29,8 @@ class NetworkLandscape(CompiledLandscape):
     them. Without a step to draw for, nothing is dropped: ``value`` and ``grad`` are those of the whole network. Each
     step of :func:`optlab.descend` draws its own masks, and :meth:`sample` holds one step's fast.
 
-    The data are neither copied nor converted: they must stay as they are while the landscape is in use.
+    The data, NumPy arrays or those of PyTorch or JAX on the CPU, are neither copied nor converted: they must stay as
+    they are while the landscape is in use.
 
     Args:
         mlp: The network.
@@ -90,7 +92,7 @@ class NetworkLandscape(CompiledLandscape):
             "l1": real("l1", l1, 0.0),
             "jacobian": real("jacobian", jacobian, 0.0),
         }
-        self.X, self.y = X, _targets(y, loss, mlp.widths[-1])
+        self.X, self.y = adopt("X", X), _targets(adopt("y", y), loss, mlp.widths[-1])
         self.n_samples = _rows(self.X, self.y)
         self.averages = 2 * mlp.norm_columns
         self.network = self._network()
@@ -161,8 +163,6 @@ class NetworkLandscape(CompiledLandscape):
 
 
 def _targets(y: Array, loss: str, outputs: int) -> Array:
-    if not isinstance(y, np.ndarray):
-        raise TypeError(f"y: got {type(y).__name__}, expected a NumPy array")
     if loss == "cross_entropy" or y.ndim != 1:
         return y
     if outputs != 1:
@@ -171,8 +171,6 @@ def _targets(y: Array, loss: str, outputs: int) -> Array:
 
 
 def _rows(X: Array, y: Array) -> int:
-    if not isinstance(X, np.ndarray):
-        raise TypeError(f"X: got {type(X).__name__}, expected a NumPy array")
     if X.ndim != 2 or len(X) != len(y):
         raise ValueError(f"X, y: got shapes {X.shape} and {y.shape}, expected (n, inputs) and n targets")
     for name, array in (("X", X), ("y", y)):

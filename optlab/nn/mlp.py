@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from optlab.checks import integer, real
 from optlab.kernels.select import cpu
 from optlab.layout import Layout, Segment
+from optlab.nn.adopt import adopt
 from optlab.nn.init import Initializer, fill, resolve
 from optlab.nn.landscape import NetworkLandscape
 
@@ -162,6 +163,7 @@ class MLP:
             raise ValueError(
                 "stats: got None, expected statistics(theta, X) or averages(state) for batch normalization"
             )
+        X = adopt("X", X)
         y = np.empty((len(X), self.widths[-1]), self.dtype) if out is None else out
         mean, var = stats if stats is not None and self.norm_columns else (None, None)
         self._network(None, None).outputs(y, theta, X, mean, var)

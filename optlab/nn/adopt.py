@@ -1,0 +1,37 @@
+"""Arrays of other libraries, read where they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CPU = 1
+"""DLPack's number of the device."""
+
+
+def adopt(name: str, given: Any) -> NDArray[Any]:
+    """A NumPy array itself, or a view of a PyTorch or JAX array on the CPU by way of DLPack; nothing is copied.
+
+    Raises:
+        TypeError: it is no array, lies on another device, or its library does not lend it out.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.ones(3)
+        >>> adopt("X", x) is x
+        True
+    """
+    if isinstance(given, np.ndarray):
+        return given
+    kind = type(given).__name__
+    if not hasattr(given, "__dlpack__") or not hasattr(given, "__dlpack_device__"):
+        raise TypeError(f"{name}: got {kind}, expected a NumPy array, or a PyTorch or JAX array on the CPU")
+    if int(given.__dlpack_device__()[0]) != CPU:
+        raise TypeError(f"{name}: got a {kind} on another device, expected one on the CPU")
+    try:
+        return np.from_dlpack(given)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise TypeError(f"{name}: got a {kind} that cannot be read in place ({reason}), expected a plain one") from None
