@@ -28,10 +28,10 @@ def adopt(name: str, given: Any) -> NDArray[Any]:
     kind = type(given).__name__
     if not hasattr(given, "__dlpack__") or not hasattr(given, "__dlpack_device__"):
         raise TypeError(f"{name}: got {kind}, expected a NumPy array, or a PyTorch or JAX array on the CPU")
-    if int(given.__dlpack_device__()[0]) != CPU:
-        raise TypeError(f"{name}: got a {kind} on another device, expected one on the CPU")
     try:
-        return np.from_dlpack(given)
+        if int(given.__dlpack_device__()[0]) == CPU:
+            return np.from_dlpack(given)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise TypeError(f"{name}: got a {kind} that cannot be read in place ({reason}), expected a plain one") from None
+    raise TypeError(f"{name}: got a {kind} on another device, expected one on the CPU")
