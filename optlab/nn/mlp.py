@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from optlab.layout import Layout, Segment
 from optlab.nn.adopt import adopt
 from optlab.nn.init import Initializer, fill, resolve
 from optlab.nn.landscape import NetworkLandscape
+
+if TYPE_CHECKING:
+    import torch
 
 Array = NDArray[Any]
 NORMS = (None, "batch", "layer")
@@ -195,6 +198,37 @@ class MLP:
         """
         row = state["averages"][run]
         return NormStatistics(row[: self.norm_columns].copy(), row[self.norm_columns :].copy())
+
+    def to_torch(self, theta: Array, stats: NormStatistics | None = None) -> torch.nn.Sequential:
+        """The same network as a new PyTorch module, in training mode as PyTorch makes them; ``.eval()`` predicts.
+
+        Args:
+            theta: The parameters ``(dim,)``, copied.
+            stats: The running averages of batch normalization; None: means 0 and variances 1, as before any step.
+
+        Raises:
+            ImportError: PyTorch is not installed.
+            ValueError: theta or stats do not fit the network.
+        """
+        from optlab.nn.torch import to_torch
+
+        return to_torch(self, theta, stats)
+
+    @staticmethod
+    def from_torch(module: torch.nn.Sequential) -> tuple[MLP, Array, NormStatistics | None]:
+        """The network, its parameters and its running averages, if any, of a PyTorch module; all copied.
+
+        Args:
+            module: A Sequential, which may hold others, of Linear layers, each but the last followed by an activation
+                and, the same for all, BatchNorm1d or LayerNorm before or after it, and Dropout.
+
+        Raises:
+            ImportError: PyTorch is not installed.
+            ValueError: an MLP cannot express the module.
+        """
+        from optlab.nn.torch import from_torch
+
+        return from_torch(module)
 
     def _check(self, theta: Array) -> None:
         cpu.check_point(theta, "theta")
