@@ -1,40 +1,76 @@
 #include "evaluate.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "threads.hpp"
 
 namespace optlab {
+namespace {
+
+template <class R>
+struct Room {
+  explicit Room(i64 packs) : x(packs), v(packs), out(packs) {}
+  Buffer<Pack<R>> x, v, out, scratch;
+};
+
+/// One point where it stands, its results where they are wanted.
+template <class R>
+void evaluate_in_place(const Landscape<R>& f, const EvaluateArrays<R>& a, i64 run, Batch batch,
+                       Buffer<Pack<R>>& scratch) {
+  const Layout layout = Layout::elements;
+  const auto packs = [&](auto* rows) {
+    using P = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(rows)>>, const Pack<R>, Pack<R>>;
+    return reinterpret_cast<P*>(rows ? rows + run * f.dim : nullptr);
+  };
+  if (a.value && a.grad)
+    f.value_and_grad(a.value + run, packs(a.grad), packs(a.x), layout, batch, scratch);
+  else if (a.value)
+    f.value(a.value + run, packs(a.x), layout, batch, scratch);
+  else if (a.grad)
+    f.grad(packs(a.grad), packs(a.x), layout, batch, scratch);
+  if (a.hvp) f.hvp(packs(a.hvp), packs(a.x), packs(a.v), layout, batch, scratch);
+}
+
+/// The points of a group, copied into packs.
+template <class R>
+void evaluate_group(const Landscape<R>& f, const EvaluateArrays<R>& a, i64 first, int lanes, Layout layout, Batch batch,
+                    Room<R>& room) {
+  const i64 dim = f.dim;
+  alignas(kRegister) R value[kLanes<R>];
+  const auto each_lane = [&](auto visit) {
+    for (int lane = 0; lane < lanes; ++lane) visit(lane, (first + lane) * dim);
+  };
+  each_lane([&](int lane, i64 at) { load_row(room.x.get(), layout, dim, lane, a.x + at); });
+  if (a.value && a.grad)
+    f.value_and_grad(value, room.out.get(), room.x.get(), layout, batch, room.scratch);
+  else if (a.value)
+    f.value(value, room.x.get(), layout, batch, room.scratch);
+  else if (a.grad)
+    f.grad(room.out.get(), room.x.get(), layout, batch, room.scratch);
+  if (a.value) std::copy(value, value + lanes, a.value + first);
+  if (a.grad) each_lane([&](int lane, i64 at) { store_row(room.out.get(), layout, dim, lane, a.grad + at); });
+  if (!a.hvp) return;
+  each_lane([&](int lane, i64 at) { load_row(room.v.get(), layout, dim, lane, a.v + at); });
+  f.hvp(room.out.get(), room.x.get(), room.v.get(), layout, batch, room.scratch);
+  each_lane([&](int lane, i64 at) { store_row(room.out.get(), layout, dim, lane, a.hvp + at); });
+}
+
+}  // namespace
 
 template <class R>
 void evaluate(const Landscape<R>& f, EvaluateArrays<R> a, i64 runs, Batch batch, int threads) {
   const Layout layout = choose_layout(f, runs, false);
-  const i64 width = layout == Layout::runs ? kLanes<R> : 1, packs = f.packs(layout), dim = f.dim;
+  const i64 width = layout == Layout::runs ? kLanes<R> : 1;
   batch.threads = threads;
   parallel((runs + width - 1) / width, threads, [&](i64 begin, i64 end) {
-    Buffer<Pack<R>> x(packs), v(packs), out(packs), scratch;
-    alignas(kRegister) R value[kLanes<R>];
-    for (i64 group = begin; group < end; ++group) {
-      const i64 first = group * width;
-      const int lanes = static_cast<int>(std::min(width, runs - first));
-      const auto each_lane = [&](auto visit) {
-        for (int lane = 0; lane < lanes; ++lane) visit(lane, (first + lane) * dim);
-      };
-      each_lane([&](int lane, i64 at) { load_row(x.get(), layout, dim, lane, a.x + at); });
-      if (a.value && a.grad)
-        f.value_and_grad(value, out.get(), x.get(), layout, batch, scratch);
-      else if (a.value)
-        f.value(value, x.get(), layout, batch, scratch);
-      else if (a.grad)
-        f.grad(out.get(), x.get(), layout, batch, scratch);
-      if (a.value) std::copy(value, value + lanes, a.value + first);
-      if (a.grad) each_lane([&](int lane, i64 at) { store_row(out.get(), layout, dim, lane, a.grad + at); });
-      if (a.hvp) {
-        each_lane([&](int lane, i64 at) { load_row(v.get(), layout, dim, lane, a.v + at); });
-        f.hvp(out.get(), x.get(), v.get(), layout, batch, scratch);
-        each_lane([&](int lane, i64 at) { store_row(out.get(), layout, dim, lane, a.hvp + at); });
-      }
-    }
+    Room<R> room(f.in_place() ? 0 : f.packs(layout));
+    for (i64 group = begin; group < end; ++group)
+      if (f.in_place())
+        evaluate_in_place(f, a, group, batch, room.scratch);
+      else
+        evaluate_group(f, a, group * width, static_cast<int>(std::min(width, runs - group * width)), layout, batch,
+                       room);
   });
 }
 

@@ -96,6 +96,8 @@ class Landscape {
   virtual ~Landscape() = default;
   virtual bool supports(Layout layout) const = 0;
   virtual i64 samples() const { return 0; }
+  /// Whether points may stand anywhere in memory, without room behind them: then nothing is copied.
+  virtual bool in_place() const { return false; }
   /// Whether steps draw more than a batch.
   virtual bool random() const { return false; }
   /// How many numbers it averages over batches for each run.

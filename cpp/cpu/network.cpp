@@ -27,6 +27,7 @@ class Feedforward final : public Network<R> {
 
   bool supports(Layout layout) const override { return layout == Layout::elements; }
   i64 samples() const override { return s_.data.samples; }
+  bool in_place() const override { return true; }
   bool random() const override { return s_.options.dropout > 0 && !s_.frozen; }
   i64 averages() const override { return 2 * columns_; }
 

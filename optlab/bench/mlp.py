@@ -52,7 +52,7 @@ CASES = (
     Case((2, 16, 16, 2), 32, 8, runs=256),
     Case((784, 512, 512, 10), 64, 64),
     Case((784, 512, 512, 10), 64, 64, norm="batch"),
-    Case((784, 2048, 2048, 2048, 10), 256, 8),
+    Case((784, 2048, 2048, 2048, 10), 256, 24),
 )
 """THE list of cases."""
 HVP = Case((784, 512, 512, 10), 256, 1)
@@ -60,7 +60,7 @@ HVP = Case((784, 512, 512, 10), 256, 1)
 
 def run(quick: bool) -> list[Row]:
     """The rows of ``optlab bench mlp``."""
-    return [row for case in (CASES[:3] if quick else CASES) for row in training(case).rows(3 if quick else 15)]
+    return [row for case in (CASES[:3] if quick else CASES) for row in training(case).rows(3 if quick else 9)]
 
 
 def run_hvp(quick: bool) -> list[Row]:
