@@ -66,6 +66,8 @@ class Study:
         if sampling != "replacement" and batch_size is None:
             raise ValueError(f"sampling: got {sampling!r}, expected a batch_size with it")
         size = 0 if batch_size is None else integer("batch_size", batch_size, 1, 2**31)
+        if self.f.averages and (size or self.f.n_samples) == 1 and self.end > self.first:
+            raise ValueError("batch_size: got 1 with batch normalization, expected at least 2: one has no variance")
         if sampling != "replacement" and size * self.end >= min(2**62, 2**48 * (self.f.n_samples or 1)):
             raise ValueError(f"batch_size: got {size} for steps up to {self.end}, expected fewer than 2**48 epochs")
         self.setup |= {

@@ -131,7 +131,7 @@ class Feedforward final : public Network<R> {
       const i64 rows = std::min(at_once, all - first);
       NetworkRoom<R> room =
           room_for(kind, rows, at_once < all || kind == PassKind::jacobian ? 2 * this->dim : 0, scratch);
-      R part, *grad = first ? room.part : g;
+      R part, *grad = first && g ? room.part : g;
       some_rows(kind, &part, grad, theta, v, batch, room, first, rows, all);
       *value += part;
       if (g && first)

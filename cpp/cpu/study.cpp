@@ -212,6 +212,8 @@ void Study<R>::begin_group(i64 group, i64 t, Workspace& w) {
 template <class R>
 void Study<R>::end_group(i64 group, i64 t, double factor, Workspace& w) {
   if (!group_active(group)) return;
+  if (arrays_.averages)
+    std::copy(w.averages.begin(), w.averages.end(), arrays_.averages + group * setup_.landscape->averages());
   P* x = point(group);
   if (!setup_.gradient_noise.empty()) {
     const R* sigma = setup_.gradient_noise.data();

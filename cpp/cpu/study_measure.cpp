@@ -38,7 +38,11 @@ void Study<R>::gradient(i64 group, i64 t, Workspace& w) {
   Batch batch = whole();
   batch.run = static_cast<u32>(setup_.first_run + group);
   if (drawn) batch.draws = &masks;
-  if (arrays_.averages && t < setup_.last_step) batch.averages = arrays_.averages + group * f->averages();
+  if (arrays_.averages && t < setup_.last_step) {
+    const R* row = arrays_.averages + group * f->averages();
+    w.averages.assign(row, row + f->averages());
+    batch.averages = w.averages.data();
+  }
   if (setup_.batch_size) {
     batch.index = batches_[static_cast<std::size_t>(group)].at(t, batch.run, f->samples(), setup_.seed);
     batch.size = setup_.batch_size;

@@ -40,7 +40,7 @@ def load(path: str | os.PathLike[str], described: Mapping[str, Any]) -> dict[str
             arrays = {name: archive[name] for name in archive.files}
         found = json.loads(str(arrays.pop("described")))
         version = found.pop("optlab checkpoint")
-    except (OSError, EOFError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, zipfile.BadZipFile):
         raise ValueError(f"checkpoint: {str(path)!r} is not a checkpoint of optlab, expected one or no file") from None
     if version != VERSION:
         raise ValueError(f"checkpoint: {str(path)!r} is of version {version}, expected version {VERSION}")

@@ -21,7 +21,8 @@ class Evaluation(NamedTuple):
 
     Attributes:
         loss: The mean loss, without penalties.
-        accuracy: The share of samples whose largest output is their class; NaN where targets are no classes.
+        accuracy: The share of samples whose largest output is their class (outputs that are NaN are none); NaN
+            where targets are no classes.
     """
 
     loss: float
@@ -63,5 +64,5 @@ def evaluate(f: NetworkLandscape, theta: Array, stats: NormStatistics | None = N
 
 def _accuracy(y: Array, targets: Array) -> float:
     if targets.ndim == 1:
-        return float(np.mean(y.argmax(axis=1) == targets))
+        return float(np.mean((y.argmax(axis=1) == targets) & ~np.isnan(y).any(axis=1)))
     return float("nan")

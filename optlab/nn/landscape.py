@@ -140,7 +140,8 @@ class NetworkLandscape(CompiledLandscape):
             batch_size: How many samples are drawn, with replacement; None: all, each once.
 
         Returns:
-            The landscape of that batch, with that step's dropout masks.
+            The landscape of that batch, with that step's dropout masks. A mask belongs to a place in what is evaluated
+            together, not to a sample: ``batch=`` of such a landscape drops other units than the whole does.
         """
         X, y = self.X, self.y
         if batch_size is not None:

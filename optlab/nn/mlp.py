@@ -183,7 +183,8 @@ class MLP:
         self._check(theta)
         if not self.norm_columns:
             raise ValueError(f"statistics: this network has norm={self.norm!r}, expected 'batch'")
-        if np.ndim(X) != 2 or len(X) < 2:
+        X = adopt("X", X)
+        if X.ndim != 2 or len(X) < 2:
             raise ValueError(f"X: got shape {np.shape(X)}, expected at least two rows of {self.widths[0]}")
         mean, var = np.empty(self.norm_columns, self.dtype), np.empty(self.norm_columns, self.dtype)
         self._network(None, None).statistics(mean, var, theta, X)
@@ -264,6 +265,12 @@ class MLP:
             layer |= {"norm_after": self.norm_position == "after", "last": last}
             yield layer | {"averages": hidden, "dropped_before": hidden}
             hidden += outputs
+
+    def described(self) -> dict[str, Any]:
+        """All that two networks must have in common to compute the same of the same parameters."""
+        names = ("activation", "parameter", "norm", "norm_position", "dropout", "eps", "momentum")
+        same = {name: getattr(self, name) for name in names}
+        return {"segments": [[s.name, *s.shape] for s in self.layout], "dtype": str(self.dtype), **same}
 
     def __repr__(self) -> str:
         return f"MLP({list(self.widths)}, activation={self.activation!r}, norm={self.norm!r}, dropout={self.dropout})"

@@ -144,6 +144,8 @@ def _layers(torch: Any, module: Any) -> tuple[list[Any], list[list[Any]]]:
 
 def _leaves(torch: Any, module: Any) -> Iterator[tuple[str, Any]]:
     """The modules in order; one that stands in several places comes several times, unlike in named_children."""
+    if module._forward_hooks or module._forward_pre_hooks:
+        _refuse(f"{type(module).__name__} with hooks, which may change what it computes")
     for name, part in module._modules.items():
         if type(part) is torch.nn.Sequential:
             yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(torch, part))

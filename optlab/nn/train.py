@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab import files
 from optlab.checks import integer
 from optlab.nn import checkpoint as checkpoints
 from optlab.nn.landscape import NetworkLandscape
@@ -56,7 +58,10 @@ class History:
     f: NetworkLandscape | None = field(default=None, repr=False)
 
     def stats(self, run: int = 0) -> NormStatistics | None:
-        """What :meth:`optlab.nn.MLP.predict` normalizes by with ``theta[run]``; None without batch normalization."""
+        """What :meth:`optlab.nn.MLP.predict` normalizes by with ``theta[run]``.
+
+        None without batch normalization, or before the first epoch.
+        """
         return normalization(self.f, self.averages, run) if self.f is not None else None
 
 
@@ -65,7 +70,7 @@ def train(
     optimizer: Optimizer,
     epochs: int,
     *,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     theta: Array | None = None,
     validation: NetworkLandscape | None = None,
     patience: int | None = None,
@@ -86,7 +91,7 @@ def train(
         f: The network on its training data.
         optimizer: The rule.
         epochs: How many, >= 0.
-        batch_size: Samples per step, at most as many as there are.
+        batch_size: Samples per step, at most as many as there are; None: 32, or all where there are fewer.
         theta: Where to begin, ``(dim,)`` or ``(runs, dim)``; by default ``f.mlp.init(seed)``. Copied.
         validation: The same network on other data; its loss, without penalties, is what stopping and the choice of
             theta go by.
@@ -96,12 +101,14 @@ def train(
         sampling: "shuffle", "replacement" or "order", as in descend.
         seed: Of batches and masks, and of the default theta.
         checkpoint: A file that is written after each epoch. If it is there already, the training goes on from it, and
-            ends as if it had never been interrupted; it must be of the same training.
+            ends as if it had never been interrupted; it must be of the same training (of a schedule, only whether there
+            is one can be told). One of more epochs than are asked for is returned as it is.
         threads: Overrides :func:`optlab.threads` for this call.
         progress: True for a bar on stderr, or a function of (fraction done, text).
 
     Returns:
-        The curves and the parameters.
+        The curves and the parameters. A run whose parameters are no longer finite stays where it is, its curves are
+        NaN from there on, and the others go on.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -118,22 +125,24 @@ def train(
     for name, given in (("f", f), ("validation", validation)):
         if not isinstance(given, NetworkLandscape) and (name == "f" or given is not None):
             raise TypeError(f"{name}: got {type(given).__name__}, expected a network on data, mlp.on(X, y)")
-    if validation is not None and validation.mlp.layout != f.mlp.layout:
-        raise ValueError(f"validation: got data of {validation.mlp!r}, expected those of {f.mlp!r}")
+    if validation is not None and validation.mlp.described() != f.mlp.described():
+        raise ValueError(f"validation: got data of {validation.mlp!r}, expected those of the same network, {f.mlp!r}")
     if patience is not None and validation is None:
         raise ValueError(f"patience: got {patience} without validation, expected a validation landscape with it")
     training = Training(f, validation, theta, seed, batch_size, optimizer, patience, measure_training)
     training.options = {"batch_size": training.batch_size, "schedule": schedule, "sampling": sampling}
     training.options |= {"seed": training.seed, "threads": threads}
-    training.described |= {"sampling": sampling, "scheduled": schedule is not None}
     total = integer("epochs", epochs, 0, MAX_STEP // max(1, training.steps_of(1)))
+    described = {}
     if checkpoint is not None:
-        training.restore(checkpoints.load(checkpoint, training.described))
+        files.require_writable(Path(checkpoint).parent)
+        described = training.described()
+        training.restore(checkpoints.load(checkpoint, described))
     with reporter(progress, "train") as report:
         while training.epoch < total and not training.done and training.take_epoch():
             if checkpoint is not None:
-                checkpoints.save(checkpoint, training.arrays(), training.described)
-            report(training.epoch / total, training.text())
+                checkpoints.save(checkpoint, training.arrays(), described)
+            report(training.epoch / max(total, 1), training.text())
     return _history(training)
 
 

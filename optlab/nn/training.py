@@ -30,16 +30,20 @@ class Training:
         validation: NetworkLandscape | None,
         theta: Array | None,
         seed: int,
-        batch_size: int,
+        batch_size: int | None,
         optimizer: Optimizer,
         patience: int | None,
         measure_training: bool,
     ) -> None:
         self.f, self.validation, self.optimizer = f, validation, optimizer
         self.seed = integer("seed", seed, 0, 2**64 - 1)
-        self.batch_size = integer("batch_size", batch_size, 1, len(f.X))
+        self.batch_size = min(32, len(f.X)) if batch_size is None else integer("batch_size", batch_size, 1, len(f.X))
         start = f.mlp.init(self.seed) if theta is None else theta
+        f.mlp.views(start)  # which checks it
         self.last = np.array(start, ndmin=2)
+        if self.last.ndim != 2:
+            raise ValueError(f"theta: got shape {self.last.shape}, expected (dim,) or (runs, dim)")
+        self.start = self.last.copy()
         self.runs, self.epoch, self.interrupted = len(self.last), 0, False
         self.measured = {"train": f} if measure_training else {}
         self.measured |= {} if validation is None else {"validation": validation}
@@ -50,15 +54,20 @@ class Training:
         self.patience = None if patience is None else integer("patience", patience, 1, 2**31)
         self.since, self.stopped = np.zeros(self.runs, np.int64), np.full(self.runs, -1, np.int64)
         self.options: dict[str, Any] = {}
-        self.described = {
-            "network": repr(f.mlp),
-            "parameters": f.mlp.dim,
-            "loss": f.options,
-            "optimizer": repr(optimizer),
-            "samples": [_digest(f)] + ([] if validation is None else [_digest(validation)]),
-            "start": hashlib.sha256(self.last.tobytes()).hexdigest(),
+
+    def described(self) -> dict[str, Any]:
+        """What a checkpoint must have in common with the training that goes on from it."""
+        data = {"training": self.f} | ({} if self.validation is None else {"validation": self.validation})
+        return {
+            "network": self.f.mlp.described(),
+            "losses": {name: [f.options, f.frozen] for name, f in data.items()},
+            "samples": {name: [_digest(f.X), _digest(f.y)] for name, f in data.items()},
+            "optimizer": repr(self.optimizer),
+            "start": _digest(self.start),
             "seed": self.seed,
             "batch_size": self.batch_size,
+            "sampling": self.options["sampling"],
+            "scheduled": self.options["schedule"] is not None,
             "patience": self.patience,
             "curves": sorted(self.curves),
         }
@@ -68,21 +77,37 @@ class Training:
         return -(-epochs * len(self.f.X) // self.batch_size)
 
     def take_epoch(self) -> bool:
-        """Whether it was taken whole."""
-        first = self.steps_of(self.epoch)
-        count = self.steps_of(self.epoch + 1) - first
+        """Whether it was taken whole; else all is as it was before."""
+        before = {name: getattr(self, name) for name in ("state", "epoch", "best_averages", *KEPT)}
+        curves = {name: list(rows) for name, rows in self.curves.items()}
+        try:
+            if self._descend():
+                self._measure()
+                return True
+        except KeyboardInterrupt:
+            self.curves = curves
+            for name, value in before.items():
+                setattr(self, name, value)
+        self.interrupted = True
+        return False
+
+    def _descend(self) -> bool:
+        first, end = self.steps_of(self.epoch), self.steps_of(self.epoch + 1)
         options = {**self.options, "state": self.state, "first_step": first, "record": [], "record_x": False}
-        path = descend(self.f, self.optimizer, self.last, count, **options)
+        finite = np.isfinite(self.last).all(axis=1)
+        begin = np.where(finite[:, None], self.last, self.start)  # what has diverged may do anything, unseen
+        path = descend(self.f, self.optimizer, begin, end - first, **options)
         if path.interrupted:
-            self.interrupted = True
             return False
-        self.last, self.state = path.last, path.state
+        self.last, self.state = np.where(finite[:, None], path.last, self.last), path.state
         self.epoch += 1
+        return True
+
+    def _measure(self) -> None:
         for name, landscape in self.measured.items():
             stats = [normalization(self.f, self._averages(), run) for run in range(self.runs)]
             self._note(name, [evaluate(landscape, x, of) for x, of in zip(self.last, stats, strict=True)])
         self._keep_best()
-        return True
 
     def _note(self, name: str, found: list[Evaluation]) -> None:
         self.curves[f"{name}_loss"].append(np.array([e.loss for e in found]))
@@ -99,13 +124,12 @@ class Training:
             self.best_loss = np.where(better, loss, self.best_loss)
         self.since = np.where(better, 0, self.since + 1)
         self.best_epoch = np.where(better, self.epoch, self.best_epoch)
-        self.best[better] = self.last[better]
+        self.best = np.where(better[:, None], self.last, self.best)
         if averages is not None:
-            if self.best_averages is None:
-                self.best_averages = averages.copy()
-            self.best_averages[better] = averages[better]
+            kept = averages if self.best_averages is None else self.best_averages
+            self.best_averages = np.where(better[:, None], averages, kept)
         if self.patience is not None:
-            self.stopped[running & (self.since >= self.patience)] = self.epoch
+            self.stopped = np.where(running & (self.since >= self.patience), self.epoch, self.stopped)
 
     def _averages(self) -> Array | None:
         return None if self.state is None else self.state.get("averages")
@@ -147,5 +171,7 @@ def normalization(f: NetworkLandscape, averages: Array | None, run: int) -> Norm
     return None if averages is None else f.mlp.averages({"averages": averages}, run)
 
 
-def _digest(f: NetworkLandscape) -> str:
-    return hashlib.sha256(f.X.tobytes() + f.y.tobytes()).hexdigest()
+def _digest(array: Array) -> str:
+    told = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    told.update(np.ascontiguousarray(array).data)
+    return told.hexdigest()

@@ -189,6 +189,23 @@ def test_running_averages_and_predictions() -> None:
     np.testing.assert_allclose(mlp.predict(theta, f.X, own), twin.outputs(mlp, theta, f.X), rtol=1e-11, atol=1e-13)
 
 
+def test_averages_belong_to_the_steps_taken() -> None:
+    f, theta = problem(("tanh", "batch", "before", "cross_entropy", None, 65))
+    options = {"batch_size": 20, "seed": 2}
+    plain = ol.descend(f, ol.SGD(lr=0.0), theta, 1, **options).state["averages"]
+    stopped = ol.descend(f, ol.SGD(lr=0.0), theta, 1, stop=ol.stop.value(1e9), **options)
+    assert stopped.stop_step == 0
+    assert (stopped.state["averages"] == np.repeat([0.0, 1.0], f.mlp.norm_columns)).all()
+    jump = ol.Perturbation(radius=1e-300, grad_norm=1e9, wait=10)
+    assert (ol.descend(f, ol.SGD(lr=0.0), theta, 1, perturbation=jump, **options).state["averages"] == plain).all()
+
+
+def test_nothing_need_be_recorded() -> None:
+    f, theta = problem(("tanh", None, "before", "mse", None, 9))
+    bare = ol.descend(f, ol.SGD(lr=0.1), theta, 3, record=[])
+    assert bare.value.shape == (0, 1) and (bare.last == ol.descend(f, ol.SGD(lr=0.1), theta, 3).last).all()
+
+
 def test_continued_training_is_one_training() -> None:
     f, _ = problem(("relu", "batch", "before", "cross_entropy", None, 65), "float32", dropout=0.2)
     x0, options = f.mlp.init(seed=3), {"batch_size": 10, "sampling": "shuffle", "seed": 6}

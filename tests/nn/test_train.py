@@ -134,8 +134,11 @@ def test_an_interrupt_leaves_the_last_whole_epoch(monkeypatch: pytest.MonkeyPatc
 def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
     file, f = tmp_path / "run.npz", data()
     train(f, ol.SGD(lr=0.1), 1, checkpoint=file, **OPTIONS)
+    held = {"validation": f}
     others: list[tuple[Any, Any, dict[str, Any]]] = [
         (data(activation="tanh"), ol.SGD(lr=0.1), {}),
+        (data(eps=1e-3), ol.SGD(lr=0.1), {}),
+        (f, ol.SGD(lr=0.1), held),
         (f, ol.SGD(lr=0.2), {}),
         (data(seed=9), ol.SGD(lr=0.1), {}),
         (f, ol.SGD(lr=0.1), {"seed": 4}),
@@ -153,12 +156,15 @@ def test_checkpoints_of_other_trainings_are_refused(tmp_path: Path) -> None:
 
 
 REFUSED = {
+    "validation: got data of": lambda: train(
+        data(), ol.SGD(lr=1.0), 1, validation=MLP([3, 16, 2], "tanh").on(data().X, data().y)
+    ),
+    "batch_size: got 1 with": lambda: train(data(norm="batch"), ol.SGD(lr=1.0), 1, batch_size=1),
     "f: got Cosine": lambda: train(ol.landscapes.Cosine(), ol.SGD(lr=1.0), 1),  # type: ignore[arg-type]
     "batch_size: got 71": lambda: train(data(), ol.SGD(lr=1.0), 1, batch_size=71),
     "patience: got 3 without": lambda: train(data(), ol.SGD(lr=1.0), 1, patience=3),
     "epochs: got -1": lambda: train(data(), ol.SGD(lr=1.0), -1),
-    "validation: got data of": lambda: train(data(), ol.SGD(lr=1.0), 1, validation=MLP([3, 2]).on(data().X, data().y)),
-    "x0: got 3 coordinates": lambda: train(data(), ol.SGD(lr=1.0), 1, theta=np.zeros(3, np.float32)),
+    "theta: got float32(3,)": lambda: train(data(), ol.SGD(lr=1.0), 1, theta=np.zeros(3, np.float32)),
 }
 
 
@@ -167,3 +173,41 @@ def test_refusals(message: str) -> None:
     with pytest.raises((TypeError, ValueError)) as caught:
         REFUSED[message]()
     assert str(caught.value).startswith(message), caught.value
+
+
+def test_a_run_that_diverges_does_not_stop_the_others() -> None:
+    mlp = MLP([3, 8, 1], "identity")
+    f = mlp.on(data().X, data().X[:, :1].copy(), "mse")
+    theta, rates = mlp.init(0, runs=2), np.array([1e-2, 1e3])
+    both = train(f, ol.SGD(lr=rates), 8, theta=theta, **OPTIONS)
+    alone = train(f, ol.SGD(lr=1e-2), 8, theta=theta[0], **OPTIONS)
+    assert (both.last[0] == alone.last[0]).all() and both.epochs == 8
+    assert not np.isfinite(both.last[1]).all() and not np.isfinite(both.curves["train_loss"][-1, 1])
+
+
+def test_an_interrupt_while_measuring_takes_the_epoch_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    from optlab.nn import training
+
+    real, calls = training.evaluate, []
+
+    def interrupted(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) == 6:  # in the third epoch, after the training data
+            raise KeyboardInterrupt
+        return real(*given)
+
+    f = data(norm="batch")
+    options = {**OPTIONS, "validation": data(seed=1, norm="batch")}
+    monkeypatch.setattr(training, "evaluate", interrupted)
+    history = train(f, ol.SGD(lr=0.1), 9, **options)
+    monkeypatch.undo()
+    straight = train(f, ol.SGD(lr=0.1), 2, **options)
+    assert history.interrupted and history.epochs == 2
+    for name in ("theta", "last", "averages", "best_epoch"):
+        assert (getattr(history, name) == getattr(straight, name)).all(), name
+    assert all((history.curves[name] == curve).all() for name, curve in straight.curves.items())
+
+
+def test_accuracy_counts_no_nan() -> None:
+    f = data()
+    assert evaluate(f, np.full(f.dim, np.nan, np.float32)).accuracy == 0
