@@ -85,7 +85,7 @@ class Study {
     Buffer<P> g, full, scratch, constants;
     std::vector<Span<R>> spans;
     std::vector<R> averages;  // as they are once the step is taken
-    std::size_t cursor = 0;  // first record step not before now
+    std::size_t cursor = 0;   // first record step not before now
     bool g_is_full = true, has_full = false, has_value = false, has_norm = false, perturbed = false;
     alignas(kRegister) R value[kLanes<R>], norm[kLanes<R>];
   };
