@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -16,21 +15,11 @@ DECAY = 1e-2
 
 
 def torch_network(f: NetworkLandscape, theta: Array) -> Any:
-    """The modules, with our parameters."""
+    """Its modules with our parameters, and PyTorch on as many threads as ours."""
     import torch
-    from torch import nn
 
     torch.set_num_threads(current_threads())
-    widths = f.mlp.widths
-    modules: list[Any] = []
-    for k, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
-        last = k == len(widths) - 2
-        modules.append(nn.Linear(inputs, outputs, bias=last or not f.mlp.norm))
-        if not last:
-            modules += [nn.BatchNorm1d(outputs), nn.ReLU()] if f.mlp.norm else [nn.ReLU()]
-    network = nn.Sequential(*modules)
-    nn.utils.vector_to_parameters(torch.from_numpy(theta.copy()), network.parameters())
-    return network
+    return f.mlp.to_torch(theta.copy())
 
 
 def torch_training(f: NetworkLandscape, start: Array, case: Any, compiled: bool = False) -> Results:
