@@ -101,7 +101,8 @@ def whole(checkpoint: Any = None) -> Any:
 
 def test_a_killed_training_goes_on_to_the_bit(tmp_path: Path) -> None:
     file = tmp_path / "run.npz"
-    done = subprocess.run([sys.executable, "-c", KILLED, file, Path(__file__).parents[1]], check=False)
+    tests = Path(__file__).resolve().parents[1]
+    done = subprocess.run([sys.executable, "-c", KILLED, file, tests], check=False, cwd=tmp_path)
     assert done.returncode == -9 and file.exists()
     resumed, straight = whole(file), whole()
     for name in ("theta", "last", "averages", "best_epoch", "stopped_epoch"):
