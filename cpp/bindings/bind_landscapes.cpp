@@ -46,7 +46,8 @@ void evaluate_rows(const Landscape<R>& f, const py::handle& x, const py::handle&
         throw py::index_error("batch: got sample " + std::to_string(samples.index[k]) + ", expected 0 to " +
                               std::to_string(f.samples() - 1));
   }
-  const int threads = point.size() < 1 << 13 ? 1 : threads_now();
+  const i64 terms = std::max<i64>(1, samples.index ? samples.size : f.samples());
+  const int threads = point.size() * terms < 1 << 13 ? 1 : threads_now();
   const ReleasedGil free;
   evaluate(f, a, rows.runs, samples, threads);
 }

@@ -12,22 +12,18 @@ enum class Sampling { replacement, shuffle, order };
 /// The batches of one run. An epoch's order is drawn once and kept, four bytes a sample.
 class Batches {
  public:
-  Batches(Sampling sampling, i64 size) : sampling_(sampling), index_(static_cast<std::size_t>(size)) {}
+  Batches(Sampling sampling, i64 size) : sampling_(sampling), size_(size) {}
 
-  /// The sample numbers below `samples` of step t. Without replacement, batches follow each other through the epochs
-  /// and may reach over the end of one; the order of an epoch is addressed by its number in the place of the step.
-  const i64* at(i64 t, u32 run, i64 samples, u64 seed) {
-    const auto size = static_cast<i64>(index_.size());
-    if (sampling_ == Sampling::replacement) {
-      draw_indices(index_.data(), size, static_cast<u32>(samples), run, {seed, kBatch, static_cast<u64>(t)});
-      return index_.data();
+  /// Writes the sample numbers below `samples` of step t. Without replacement, batches follow each other through the
+  /// epochs and may reach over the end of one; the order of an epoch is addressed by its number in the place of the
+  /// step.
+  void at(i64* to, i64 t, u32 run, i64 samples, u64 seed) {
+    if (sampling_ == Sampling::replacement)
+      return draw_indices(to, size_, static_cast<u32>(samples), run, {seed, kBatch, static_cast<u64>(t)});
+    for (i64 k = 0; k < size_; ++k) {
+      const i64 place = t * size_ + k, row = place % samples;
+      to[k] = sampling_ == Sampling::order ? row : order_of(place / samples, run, samples, seed)[row];
     }
-    for (i64 k = 0; k < size; ++k) {
-      const i64 place = t * size + k, row = place % samples;
-      index_[static_cast<std::size_t>(k)] =
-          sampling_ == Sampling::order ? row : order_of(place / samples, run, samples, seed)[row];
-    }
-    return index_.data();
   }
 
  private:
@@ -41,7 +37,7 @@ class Batches {
   }
 
   Sampling sampling_;
-  std::vector<i64> index_;
+  i64 size_;
   std::vector<u32> order_;
   i64 epoch_ = -1;
 };

@@ -3,76 +3,10 @@
 #include <stdexcept>
 #include <string>
 
-#include "exponentials.hpp"
+#include "cross_entropy_rows.hpp"
 
-// In one row, with m = max x, e = exp(x - m), s = sum e, p = e / s, the smoothed targets q and their sum T:
-//   loss = T log s + sum q (m - x)     no difference of large numbers: nothing here is negative where q is not
-//   d loss / dx = p T - q
-//   loss' = sum q (u - x')             with u = <p, x'>
-//   (p T - q)' = p (x' - u) T
-// The targets are dense packs plus, for class labels, a peak at one class.
 namespace optlab {
 namespace {
-
-/// A label without smoothing: no dense part.
-template <class R>
-struct Label {
-  static constexpr bool peaked = true, dense = false;
-  i64 label;
-  R peak;
-};
-
-/// (1 - smoothing) at the label, smoothing / classes everywhere.
-template <class R>
-struct SmoothLabel {
-  static constexpr bool peaked = true, dense = true;
-  i64 label;
-  R peak, everywhere;
-  OPTLAB_HD Pack<R> pack(i64, i64) const { return splat(everywhere); }
-};
-
-/// (1 - smoothing) t + smoothing / classes.
-template <class R>
-struct Distribution {
-  static constexpr bool peaked = false, dense = true;
-  Row<R> given;
-  R keep, everywhere;
-  OPTLAB_HD Pack<R> pack(i64 i, i64 n) const { return given.pack(i, n) * keep + everywhere; }
-};
-
-/// q y, and 0 where q = 0 even if y is infinite: a class that is impossible and never asked for costs nothing.
-template <class T>
-OPTLAB_HD T expected(T q, T y) {
-  return select<T>(q == T{}, T{}, q * y);
-}
-
-/// The loss of one row, and its gradient times weight.
-template <class R, class Target>
-OPTLAB_HD R row_loss(R* d, const Row<R>& x, const Target& q, R weight) {
-  const R max = row_max(x);
-  ElementSum<R> distance, mass;
-  const R sum = exponentials(d, x, max, [&](i64 i, auto n, Pack<R> below, Pack<R>) {
-    if constexpr (Target::dense) {
-      const Pack<R> share = filled<R>(q.pack(i, n), n);
-      distance.add(filled<R>(expected<Pack<R>>(share, -below), n));
-      if constexpr (!Target::peaked) mass.add(share);
-    }
-  });
-  const R total = Target::peaked ? R(1) : mass.result();
-  if (d) {
-    const R scale = weight * total / sum;
-    each_pack<R>(x.size, [&](i64 i, auto n) {
-      Pack<R> g = stored<R>(d + i, n) * scale;
-      if constexpr (Target::dense) g = g - q.pack(i, n) * weight;
-      put(d + i, g, n);
-    });
-    if constexpr (Target::peaked) d[q.label] -= q.peak * weight;
-  }
-  R loss = total * log<R>(sum);
-  if constexpr (Target::dense) loss += distance.result();
-  if constexpr (Target::peaked) loss += expected<R>(q.peak, max - x.at[q.label]);
-  return loss;
-}
 
 /// The derivatives of the loss and of the gradient times weight in the direction v.
 template <class R, class Target>
@@ -102,11 +36,20 @@ i64 label_of(const CrossEntropyOf<R>& of, i64 row) {
   return label;
 }
 
+/// What a target keeps of itself, and what smoothing gives to every class.
+template <class R>
+struct Shares {
+  Shares(double label_smoothing, i64 classes)
+      : keep(static_cast<R>(1.0 - label_smoothing)),
+        everywhere(static_cast<R>(label_smoothing / static_cast<double>(classes))) {}
+  R keep, everywhere;
+};
+
 /// row(k, target) -> term of the loss for all rows, with targets of the kind that the call has.
 template <class R, class RowTerm>
 void each_target(R* loss, const CrossEntropyOf<R>& of, int threads, RowTerm row) {
-  const R keep = static_cast<R>(1.0 - of.label_smoothing);
-  const R everywhere = static_cast<R>(of.label_smoothing / static_cast<double>(of.classes));
+  using Of = Row<R>;
+  const Shares<R> share(of.label_smoothing, of.classes);
   const auto all = [&](auto target) {
     reduce_chunks(loss, of.how, of.rows, rows_per_chunk(of.classes), threads, [&](i64 begin, i64 end) {
       Sum<R> sum;
@@ -118,18 +61,76 @@ void each_target(R* loss, const CrossEntropyOf<R>& of, int threads, RowTerm row)
     });
   };
   if (!of.labels)
-    all([&](i64 k) { return Distribution<R>{row_of(of.targets, k, of.rows, of.classes), keep, everywhere}; });
+    all([&](i64 k) {
+      return Distribution<Of>{row_of(of.targets, k, of.rows, of.classes), share.keep, share.everywhere};
+    });
   else if (of.label_smoothing > 0)
-    all([&](i64 k) { return SmoothLabel<R>{label_of(of, k), keep, everywhere}; });
+    all([&](i64 k) { return SmoothLabel<Of>{label_of(of, k), share.keep, share.everywhere}; });
   else
-    all([&](i64 k) { return Label<R>{label_of(of, k), keep}; });
+    all([&](i64 k) { return Label<Of>{label_of(of, k), share.keep}; });
+}
+
+/// With few classes most lanes of a row would be idle: a row in each lane instead. Behind the last row it stands again.
+constexpr i64 kFewClasses = 32;
+
+template <class R>
+void turn_rows(Pack<R>* to, const R* from, i64 rows, i64 columns) {
+  for (int lane = 0; lane < kLanes<R>; ++lane)
+    for (i64 c = 0; c < columns; ++c) to[c][lane] = from[std::min<i64>(lane, rows - 1) * columns + c];
+}
+
+template <class R>
+Bits<Pack<R>> labels_of(const CrossEntropyOf<R>& of, i64 first, i64 rows) {
+  Bits<Pack<R>> labels{};
+  for (int lane = 0; lane < rows; ++lane) labels[lane] = static_cast<Bits<R>>(label_of(of, first + lane));
+  return labels;
+}
+
+template <class R>
+void few_classes(R* loss, R* d, const CrossEntropyOf<R>& of, int threads) {
+  const R weight = of.how.template weight<R>();
+  const auto group = [&](i64 first, i64 rows) {
+    Pack<R> x[kFewClasses], shares[kFewClasses], slopes[kFewClasses];
+    turn_rows(x, of.logits + first * of.classes, rows, of.classes);
+    LaneTargets<R> targets{of.labels != nullptr, {}, shares, of.label_smoothing};
+    if (of.labels)
+      targets.labels = labels_of(of, first, rows);
+    else
+      turn_rows(shares, of.targets + first * of.classes, rows, of.classes);
+    const Pack<R> losses = softmax_cross_entropy_lanes(d ? slopes : nullptr, x, of.classes, targets, weight);
+    for (int lane = 0; d && lane < rows; ++lane)
+      for (i64 c = 0; c < of.classes; ++c) d[(first + lane) * of.classes + c] = slopes[c][lane];
+    return losses;
+  };
+  reduce_chunks(loss, of.how, of.rows, rows_per_chunk(of.classes), threads, [&](i64 begin, i64 end) {
+    ElementSum<R> sum;
+    each_pack<R>(end - begin, [&](i64 i, i64 rows) {
+      const Pack<R> losses = group(begin + i, rows);
+      of.how.each ? put(loss + begin + i, losses, rows) : sum.add(filled<R>(losses, rows));
+    });
+    return sum.result();
+  });
 }
 
 }  // namespace
 
 template <class R>
+Pack<R> softmax_cross_entropy_lanes(Pack<R>* d, const Pack<R>* logits, i64 classes, const LaneTargets<R>& targets,
+                                    R weight) {
+  using Rows = LaneRows<R>;
+  const Shares<R> share(targets.label_smoothing, classes);
+  const Rows x{logits, classes};
+  if (!targets.labelled)
+    return row_loss(d, x, Distribution<Rows>{{targets.shares, classes}, share.keep, share.everywhere}, weight);
+  if (targets.label_smoothing > 0)
+    return row_loss(d, x, SmoothLabel<Rows>{targets.labels, share.keep, share.everywhere}, weight);
+  return row_loss(d, x, Label<Rows>{targets.labels, share.keep}, weight);
+}
+
+template <class R>
 void softmax_cross_entropy(R* loss, R* dlogits, const CrossEntropyOf<R>& of, int threads) {
   const R weight = of.how.template weight<R>();
+  if (of.classes <= kFewClasses) return few_classes(loss, dlogits, of, threads);
   each_target(loss, of, threads, [&](i64 k, const auto& target) {
     return row_loss(dlogits ? dlogits + k * of.classes : nullptr, row_of(of.logits, k, of.rows, of.classes), target,
                     weight);
@@ -146,8 +147,9 @@ void softmax_cross_entropy_tangent(R* loss_dot, R* dlogits_dot, const R* logits_
   });
 }
 
-#define OPTLAB_INSTANTIATE(R)                                                 \
-  template void softmax_cross_entropy(R*, R*, const CrossEntropyOf<R>&, int); \
+#define OPTLAB_INSTANTIATE(R)                                                                            \
+  template Pack<R> softmax_cross_entropy_lanes(Pack<R>*, const Pack<R>*, i64, const LaneTargets<R>&, R); \
+  template void softmax_cross_entropy(R*, R*, const CrossEntropyOf<R>&, int);                            \
   template void softmax_cross_entropy_tangent(R*, R*, const R*, const CrossEntropyOf<R>&, int);
 OPTLAB_INSTANTIATE(float)
 OPTLAB_INSTANTIATE(double)

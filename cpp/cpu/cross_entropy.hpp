@@ -15,6 +15,21 @@ struct CrossEntropyOf {
   Reduction how;
 };
 
+/// The targets of one row in each lane: their labels' classes, or distributions.
+template <class R>
+struct LaneTargets {
+  bool labelled;
+  Bits<Pack<R>> labels;
+  const Pack<R>* shares;
+  double label_smoothing;
+};
+
+/// The same for one row in each lane, pack c its logits of class c: returns the losses, and leaves their gradients
+/// times weight in d, unless it is null.
+template <class R>
+Pack<R> softmax_cross_entropy_lanes(Pack<R>* d, const Pack<R>* logits, i64 classes, const LaneTargets<R>& targets,
+                                    R weight);
+
 /// loss: one number, or one per row for `each`; dlogits may be null.
 template <class R>
 void softmax_cross_entropy(R* loss, R* dlogits, const CrossEntropyOf<R>& of, int threads);

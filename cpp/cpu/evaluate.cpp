@@ -60,13 +60,14 @@ void evaluate_group(const Landscape<R>& f, const EvaluateArrays<R>& a, i64 first
 
 template <class R>
 void evaluate(const Landscape<R>& f, EvaluateArrays<R> a, i64 runs, Batch batch, int threads) {
-  const Layout layout = choose_layout(f, runs, false);
+  const Layout layout = f.layout_for(runs, false);
   const i64 width = layout == Layout::runs ? kLanes<R> : 1;
+  const bool in_place = f.in_place() && layout == Layout::elements;
   batch.threads = threads;
   parallel((runs + width - 1) / width, threads, [&](i64 begin, i64 end) {
-    Room<R> room(f.in_place() ? 0 : f.packs(layout));
+    Room<R> room(in_place ? 0 : f.packs(layout));
     for (i64 group = begin; group < end; ++group)
-      if (f.in_place())
+      if (in_place)
         evaluate_in_place(f, a, group, batch, room.scratch);
       else
         evaluate_group(f, a, group * width, static_cast<int>(std::min(width, runs - group * width)), layout, batch,

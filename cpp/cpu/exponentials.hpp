@@ -20,13 +20,14 @@ OPTLAB_HD T exp_of_nonpositive(T x) {
 
 /// exp(x - max) into e unless it is null, and their sum; also(i, n, x - max, exp(x - max)) sees every pack, with +0 for
 /// the exponentials behind the end.
-template <class R, class Also>
-OPTLAB_HD R exponentials(R* e, const Row<R>& x, R max, Also also) {
-  ElementSum<R> sum;
-  each_pack<R>(x.size, [&](i64 i, auto n) {
+template <class Rows, class Also>
+OPTLAB_HD auto exponentials(typename Rows::Scalar* e, const Rows& x, typename Rows::Scalar max, Also also) {
+  using R = typename Rows::Element;
+  typename Rows::Total sum;
+  x.each([&](i64 i, auto n) {
     const Pack<R> below = x.pack(i, n) - max, power = filled<R>(exp_of_nonpositive<Pack<R>>(below), n);
     sum.add(power);
-    if (e) put(e + i, power, n);
+    if (e) put<R>(e + i, power, n);
     also(i, n, below, power);
   });
   return sum.result();

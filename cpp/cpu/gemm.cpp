@@ -3,27 +3,12 @@
 #include "environment.hpp"
 #include "gemm_pack.hpp"
 #include "gemm_tile.hpp"
+#include "parts.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 
 namespace optlab {
 namespace {
-
-struct Range {
-  i64 begin, end;
-  i64 size() const { return end - begin; }
-};
-
-i64 parts_of(i64 length, i64 most) {
-  return (length + most - 1) / most;
-}
-
-/// Part `number` of so many, as even as can be.
-Range part(i64 length, i64 parts, i64 number) {
-  const i64 small = length / parts, rest = length % parts;
-  const i64 begin = number * small + std::min(number, rest);
-  return {begin, begin + small + (number < rest)};
-}
 
 template <class R>
 class Product {

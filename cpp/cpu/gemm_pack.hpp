@@ -18,17 +18,6 @@ struct Strip {
   Strip from(i64 k) const { return {data + k * along, across, along, valid, readable}; }
 };
 
-/// The elements k .. k + steps of a row, as a group.
-template <class R>
-OPTLAB_HD Group<R> load_group(const R* row, i64 steps) {
-  Group<R> group{};
-  if (steps == kGroup<R>)
-    std::memcpy(&group, row, sizeof group);
-  else
-    for (i64 i = 0; i < steps; ++i) group[i] = row[i];
-  return group;
-}
-
 /// One pack of rows for `steps` values of k. A store is a whole pack wide and may spill over into the next group, which
 /// is written later: k rises, and of the packs within a group the last one comes first.
 template <class R, bool whole>

@@ -82,6 +82,7 @@ class Buffer {
 struct Batch {
   const i64* index = nullptr;
   i64 size = 0;
+  i64 lane_step = 0;  ///< runs: from the indices of one lane to those of the next; 0 where all share them
   const DrawAddress* draws = nullptr;
   u32 run = 0;
   int threads = 1;
@@ -95,6 +96,11 @@ class Landscape {
   explicit Landscape(i64 dim) : dim(dim) {}
   virtual ~Landscape() = default;
   virtual bool supports(Layout layout) const = 0;
+  /// The quicker one for so many points.
+  virtual Layout layout_for(i64 runs, bool noisy) const {
+    if (!supports(Layout::runs)) return Layout::elements;
+    return supports(Layout::elements) ? cheaper_layout<R>(runs, dim, noisy) : Layout::runs;
+  }
   virtual i64 samples() const { return 0; }
   /// Whether points may stand anywhere in memory, without room behind them: then nothing is copied.
   virtual bool in_place() const { return false; }
@@ -113,12 +119,6 @@ class Landscape {
   i64 packs(Layout layout) const { return packs_of(dim, layout, kLanes<R>); }
   const i64 dim;
 };
-
-template <class R>
-Layout choose_layout(const Landscape<R>& f, i64 runs, bool noisy) {
-  if (!f.supports(Layout::runs)) return Layout::elements;
-  return f.supports(Layout::elements) ? cheaper_layout<R>(runs, f.dim, noisy) : Layout::runs;
-}
 
 template <class R>
 using Arrays = std::vector<std::vector<R>>;

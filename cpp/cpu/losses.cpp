@@ -5,8 +5,6 @@
 namespace optlab {
 namespace {
 
-constexpr i64 kChunk = 8192;  // elements that one sum of a chunk covers
-
 /// Visits [begin, end): visit(i, n, prediction, target) returns the term of the loss, which is written or summed.
 template <class R, class Visit>
 OPTLAB_HD R term_sum(R* each, const LossOf<R>& of, i64 begin, i64 end, Visit visit) {
@@ -29,6 +27,14 @@ void value_and_slope(R* loss, R* dprediction, const LossOf<R>& of, int threads) 
       return F::value(p, t, option);
     });
   });
+}
+
+template <class F, class R>
+void add_lanes(ChunkedSum<Pack<R>>& terms, Pack<R>* d, const Pack<R>* p, const Pack<R>* t, i64 n, R option, R weight) {
+  for (i64 i = 0; i < n; ++i) {
+    if (d) d[i] = F::template slope<Pack<R>>(p[i], t[i], option) * weight;
+    terms.add(F::template value<Pack<R>>(p[i], t[i], option));
+  }
 }
 
 template <class F, class R>
@@ -56,6 +62,16 @@ void loss(LossKind kind, R* loss, R* dprediction, const LossOf<R>& of, int threa
 }
 
 template <class R>
+void add_loss_lanes(LossKind kind, ChunkedSum<Pack<R>>& terms, Pack<R>* d, const Pack<R>* prediction,
+                    const Pack<R>* target, i64 n, R option, R weight) {
+  using Loop = void (*)(ChunkedSum<Pack<R>>&, Pack<R>*, const Pack<R>*, const Pack<R>*, i64, R, R);
+#define OPTLAB_LOSS(name, Functor) &add_lanes<Functor, R>,
+  static constexpr Loop loops[] = {OPTLAB_LOSSES(OPTLAB_LOSS)};
+#undef OPTLAB_LOSS
+  loops[static_cast<int>(kind)](terms, d, prediction, target, n, option, weight);
+}
+
+template <class R>
 void loss_tangent(LossKind kind, R* loss_dot, R* dprediction_dot, const R* prediction_dot, const LossOf<R>& of,
                   int threads) {
   using Loop = void (*)(R*, R*, const R*, const LossOf<R>&, int);
@@ -65,8 +81,9 @@ void loss_tangent(LossKind kind, R* loss_dot, R* dprediction_dot, const R* predi
   loops[static_cast<int>(kind)](loss_dot, dprediction_dot, prediction_dot, of, threads);
 }
 
-#define OPTLAB_INSTANTIATE(R)                                  \
-  template void loss(LossKind, R*, R*, const LossOf<R>&, int); \
+#define OPTLAB_INSTANTIATE(R)                                                                                        \
+  template void loss(LossKind, R*, R*, const LossOf<R>&, int);                                                       \
+  template void add_loss_lanes(LossKind, ChunkedSum<Pack<R>>&, Pack<R>*, const Pack<R>*, const Pack<R>*, i64, R, R); \
   template void loss_tangent(LossKind, R*, R*, const R*, const LossOf<R>&, int);
 OPTLAB_INSTANTIATE(float)
 OPTLAB_INSTANTIATE(double)

@@ -24,6 +24,12 @@ struct LossOf {
 template <class R>
 void loss(LossKind kind, R* loss, R* dprediction, const LossOf<R>& of, int threads);
 
+/// The same with runs in the lanes: adds the terms of n packs, and leaves their gradients times weight in d, unless it
+/// is null.
+template <class R>
+void add_loss_lanes(LossKind kind, ChunkedSum<Pack<R>>& terms, Pack<R>* d, const Pack<R>* prediction,
+                    const Pack<R>* target, i64 n, R option, R weight);
+
 /// The derivative of both in the direction prediction_dot.
 template <class R>
 void loss_tangent(LossKind kind, R* loss_dot, R* dprediction_dot, const R* prediction_dot, const LossOf<R>& of,

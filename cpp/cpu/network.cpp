@@ -2,19 +2,15 @@
 
 #include "cross_entropy.hpp"
 #include "environment.hpp"
+#include "network_lanes.hpp"
+#include "network_penalty.hpp"
 #include "network_room.hpp"
 #include "scratch.hpp"
 
 namespace optlab {
 namespace {
 
-/// So many rows are done at a time where batch normalization does not tie all of them together: memory has an end.
-constexpr i64 kRows = 4096;
-
-template <class R>
-R sign(R x) {
-  return static_cast<R>((x > 0) - (x < 0));
-}
+constexpr i64 kSmallNetwork = 1 << 19;  // bytes of the parameters of a group
 
 template <class R>
 class Feedforward final : public Network<R> {
@@ -25,30 +21,37 @@ class Feedforward final : public Network<R> {
       if (layer.norm == LayerNorm::batch) columns_ += layer.out;
   }
 
-  bool supports(Layout layout) const override { return layout == Layout::elements; }
+  bool supports(Layout layout) const override { return layout == Layout::elements || lanes_can_be_runs(s_); }
+  /// A group of runs wants to stay in the cache of a core, and idle lanes cost as much as busy ones.
+  Layout layout_for(i64 runs, bool) const override {
+    const bool small = this->dim * kRegister <= kSmallNetwork, many = 2 * runs >= kLanes<R>;
+    return small && many && lanes_can_be_runs(s_) ? Layout::runs : Layout::elements;
+  }
   i64 samples() const override { return s_.data.samples; }
   bool in_place() const override { return true; }
   bool random() const override { return s_.options.dropout > 0 && !s_.frozen; }
   i64 averages() const override { return 2 * columns_; }
 
-  void value(R* out, const P* x, Layout, Batch batch, Buffer<P>& scratch) const override {
+  void value(R* out, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const override {
+    if (layout == Layout::runs) return lanes(out, nullptr, x, batch, scratch);
     run(s_.loss.jacobian > 0 ? PassKind::jacobian : PassKind::value, out, nullptr, numbers(x), nullptr, batch, scratch);
   }
-  void grad(P* g, const P* x, Layout, Batch batch, Buffer<P>& scratch) const override {
-    R value;
-    run(gradient_kind(), &value, numbers(g), numbers(x), nullptr, batch, scratch);
+  void grad(P* g, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const override {
+    value_and_grad(nullptr, g, x, layout, batch, scratch);
   }
-  void value_and_grad(R* out, P* g, const P* x, Layout, Batch batch, Buffer<P>& scratch) const override {
-    run(gradient_kind(), out, numbers(g), numbers(x), nullptr, batch, scratch);
+  void value_and_grad(R* out, P* g, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const override {
+    if (layout == Layout::runs) return lanes(out, g, x, batch, scratch);
+    const PassKind kind = s_.loss.jacobian > 0 ? PassKind::jacobian : PassKind::gradient;
+    run(kind, out, numbers(g), numbers(x), nullptr, batch, scratch);
   }
-  void hvp(P* h, const P* x, const P* v, Layout, Batch batch, Buffer<P>& scratch) const override {
-    R value;
-    run(PassKind::curvature, &value, numbers(h), numbers(x), numbers(v), batch, scratch);
+  void hvp(P* h, const P* x, const P* v, Layout layout, Batch batch, Buffer<P>& scratch) const override {
+    if (layout == Layout::runs) return hvp_of_lanes(h, x, v, batch, scratch);
+    run(PassKind::curvature, nullptr, numbers(h), numbers(x), numbers(v), batch, scratch);
   }
 
   void outputs(R* out, const R* theta, const R* x, i64 rows, const R* mean, const R* var, int threads) const override {
     const FloatEnvironment environment;
-    const i64 at_once = columns_ && !mean ? rows : kRows, wide = s_.layers.back().out;
+    const i64 at_once = columns_ && !mean ? rows : kNetworkRows, wide = s_.layers.back().out;
     Buffer<P> scratch;
     for (i64 first = 0; first < rows; first += at_once) {
       const i64 count = std::min(at_once, rows - first);
@@ -96,7 +99,28 @@ class Feedforward final : public Network<R> {
   static const R* numbers(const P* x) { return reinterpret_cast<const R*>(x); }
   static R* numbers(P* x) { return reinterpret_cast<R*>(x); }
 
-  PassKind gradient_kind() const { return s_.loss.jacobian > 0 ? PassKind::jacobian : PassKind::gradient; }
+  void lanes(R* value, P* g, const P* x, const Batch& batch, Buffer<P>& scratch) const {
+    alignas(kRegister) R total[kLanes<R>];
+    evaluate_lanes(s_, total, g, x, batch, scratch);
+    if (value) std::copy_n(total, kLanes<R>, value);
+    penalize<R, true>(value, numbers(g), numbers(x), nullptr, this->dim, s_.loss);
+  }
+
+  /// One run after the other: its passes are many more, and points to be probed are few.
+  void hvp_of_lanes(P* h, const P* x, const P* v, const Batch& batch, Buffer<P>& scratch) const {
+    const i64 packs = this->packs(Layout::elements);
+    const Buffer<P> rows(3 * packs);
+    P *theta = rows.get(), *direction = theta + packs, *product = direction + packs;
+    for (int lane = 0; lane < kLanes<R>; ++lane) {
+      Batch one = batch;
+      if (batch.index) one.index += lane * batch.lane_step;
+      store_row(x, Layout::runs, this->dim, lane, numbers(theta));
+      store_row(v, Layout::runs, this->dim, lane, numbers(direction));
+      run(PassKind::curvature, nullptr, numbers(product), numbers(theta), numbers(direction), one, scratch);
+      load_row(h, Layout::runs, this->dim, lane, numbers(product));
+    }
+  }
+
   LayerPass<R> pass(std::size_t k, const Evaluation<R>& e) const { return {s_.layers[k], s_.options, e}; }
   const R* inputs(const NetworkRoom<R>& room, std::size_t k, const R* x) const { return k ? room.arrays[k - 1].y : x; }
 
@@ -125,19 +149,20 @@ class Feedforward final : public Network<R> {
 
   /// Value and gradient, or Hessian-vector product in the direction v, of the whole batch, some rows at a time.
   void run(PassKind kind, R* value, R* g, const R* theta, const R* v, const Batch& batch, Buffer<P>& scratch) const {
-    const i64 all = batch.index ? batch.size : samples(), at_once = columns_ ? all : std::min(all, kRows);
-    *value = R(0);
+    const i64 all = batch.index ? batch.size : samples(), at_once = columns_ ? all : std::min(all, kNetworkRows);
+    R total(0);
     for (i64 first = 0; first < all; first += at_once) {
       const i64 rows = std::min(at_once, all - first);
       NetworkRoom<R> room =
           room_for(kind, rows, at_once < all || kind == PassKind::jacobian ? 2 * this->dim : 0, scratch);
       R part, *grad = first && g ? room.part : g;
       some_rows(kind, &part, grad, theta, v, batch, room, first, rows, all);
-      *value += part;
+      total += part;
       if (g && first)
         for (i64 i = 0; i < this->dim; ++i) g[i] += grad[i];
     }
-    penalize(value, g, theta, v);
+    if (value) *value = total;
+    penalize<R, false>(value, g, theta, v, this->dim, s_.loss);
   }
 
   void some_rows(PassKind kind, R* value, R* g, const R* theta, const R* v, const Batch& batch, NetworkRoom<R>& room,
@@ -206,7 +231,7 @@ class Feedforward final : public Network<R> {
   /// The rows' part of the loss; the gradient by the outputs, and its derivative where there is room for it.
   void loss(R* value, const NetworkRoom<R>& room, const Batch& batch, i64 first, i64 rows, i64 all) const {
     const i64 wide = s_.layers.back().out;
-    const auto divisor = static_cast<double>(all);
+    const Reduction how = reduction(s_.loss, all, wide);
     const R* targets = nullptr;
     const i64* labels = nullptr;
     static thread_local Scratch<i64> label_room;
@@ -227,29 +252,14 @@ class Feedforward final : public Network<R> {
     R* dy = room.slopes.other_v ? room.slopes.v : nullptr;
     const bool tangent = !room.dots.empty() && !room.direction;
     if (s_.loss.softmax_cross_entropy) {
-      const CrossEntropyOf<R> of{y, labels, targets, rows, wide, s_.loss.label_smoothing, {false, divisor}};
+      const CrossEntropyOf<R> of{y, labels, targets, rows, wide, s_.loss.label_smoothing, how};
       softmax_cross_entropy(value, dy, of, batch.threads);
       if (tangent) softmax_cross_entropy_tangent(value, room.slopes.d, room.dots.back().y, of, batch.threads);
       return;
     }
-    const bool by_row = s_.loss.kind == LossKind::kl_divergence;
-    const LossOf<R> of{
-        y, targets, rows * wide, s_.loss.option, {false, by_row ? divisor : divisor * static_cast<double>(wide)}};
+    const LossOf<R> of{y, targets, rows * wide, s_.loss.option, how};
     optlab::loss(s_.loss.kind, value, dy, of, batch.threads);
     if (tangent) loss_tangent(s_.loss.kind, value, room.slopes.d, room.dots.back().y, of, batch.threads);
-  }
-
-  /// weight_decay / 2 |theta|^2 + l1 |theta|_1, over all parameters.
-  void penalize(R* value, R* g, const R* theta, const R* v) const {
-    const R decay = static_cast<R>(s_.loss.weight_decay), l1 = static_cast<R>(s_.loss.l1);
-    if (decay == 0 && l1 == 0) return;
-    Sum<R> squares, sizes;
-    for (i64 i = 0; i < this->dim; ++i) {
-      squares.add(theta[i] * theta[i]);
-      sizes.add(theta[i] < 0 ? -theta[i] : theta[i]);
-      if (g) g[i] += v ? decay * v[i] : decay * theta[i] + l1 * sign(theta[i]);
-    }
-    *value += decay / 2 * squares.result() + l1 * sizes.result();
   }
 
   NetworkSetup<R> s_;

@@ -36,6 +36,15 @@ struct NetworkSetup {
   u32 frozen_run = 0;
 };
 
+/// How the terms of so many samples with so many outputs become the loss.
+inline Reduction reduction(const NetworkLoss& loss, i64 samples, i64 outputs) {
+  const bool by_row = loss.softmax_cross_entropy || loss.kind == LossKind::kl_divergence;
+  return {false, static_cast<double>(samples) * (by_row ? 1.0 : static_cast<double>(outputs))};
+}
+
+/// So many samples are done at a time where batch normalization does not tie all of them together: memory has an end.
+inline constexpr i64 kNetworkRows = 4096;
+
 template <class R>
 class Network : public Landscape<R> {
  public:

@@ -19,6 +19,30 @@ struct Reduction {
   }
 };
 
+/// What reduce_chunks adds up, term by term.
+template <class T>
+class ChunkedSum {
+ public:
+  explicit ChunkedSum(i64 size) : size_(size) {}
+  OPTLAB_HD void add(T term) {
+    chunk_.add(term);
+    if (++count_ == size_) fold();
+  }
+  OPTLAB_HD T result() {
+    if (count_) fold();
+    return total_.result();
+  }
+
+ private:
+  OPTLAB_HD void fold() {
+    total_.add(chunk_.result());
+    chunk_ = {};
+    count_ = 0;
+  }
+  i64 size_, count_ = 0;
+  Sum<T> chunk_, total_;
+};
+
 /// Cuts [0, count) into fixed chunks, has chunk(begin, end) return the sum of one (whatever, where `each` term stands
 /// for itself), and writes the reduced total to loss.
 template <class R, class Chunk>

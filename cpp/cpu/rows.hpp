@@ -33,12 +33,47 @@ struct Row {
   i64 size;
   i64 readable;  ///< from here to the end of the array
 
+  using Element = R;
+  using Scalar = R;  ///< what one row has one of
+  using Index = i64;
+  using Total = ElementSum<R>;
+  template <class Visit>
+  OPTLAB_HD void each(Visit visit) const {
+    each_pack<R>(size, visit);
+  }
+
   /// n lanes from i on. What stands behind them is of no meaning: a whole load is the quick one, and it may reach into
   /// the rows that follow.
   OPTLAB_HD Pack<R> pack(i64 i, i64 n) const {
     return n == kLanes<R> || i + kLanes<R> <= readable ? load(at + i) : load_part(at + i, n);
   }
 };
+
+/// A row in each lane: pack i holds the i-th number of each.
+template <class R>
+struct LaneRows {
+  const Pack<R>* at;
+  i64 size;
+
+  using Element = R;
+  using Scalar = Pack<R>;
+  using Index = Bits<Pack<R>>;
+  using Total = Sum<Pack<R>>;
+  template <class Visit>
+  OPTLAB_HD void each(Visit visit) const {
+    for (i64 i = 0; i < size; ++i) visit(i, std::integral_constant<i64, kLanes<R>>());
+  }
+  OPTLAB_HD Pack<R> pack(i64 i, i64) const { return at[i]; }
+};
+
+template <class R>
+OPTLAB_HD void put(Pack<R>* to, Pack<R> pack, i64) {
+  *to = pack;
+}
+template <class R>
+OPTLAB_HD Pack<R> stored(const Pack<R>* at, i64) {
+  return *at;
+}
 
 /// n lanes of what this thread has written: other threads may be writing what stands behind them.
 template <class R>
@@ -70,10 +105,18 @@ OPTLAB_HD R row_max(const Row<R>& row) {
   return most;
 }
 
-/// Rows per chunk that threads may take: by the shape alone.
+template <class R>
+OPTLAB_HD Pack<R> row_max(const LaneRows<R>& rows) {
+  Pack<R> top = splat(-Number<R>::from_bits(Constants<R>::infinity));
+  for (i64 i = 0; i < rows.size; ++i) top = select<Pack<R>>(rows.at[i] > top, rows.at[i], top);
+  return top;
+}
+
+/// Elements in a chunk that threads may take.
+inline constexpr i64 kChunk = 8192;
+/// Rows in one: by the shape alone.
 inline i64 rows_per_chunk(i64 columns) {
-  constexpr i64 elements = 8192;
-  return columns < elements ? elements / columns : 1;
+  return columns < kChunk ? kChunk / columns : 1;
 }
 
 }  // namespace optlab

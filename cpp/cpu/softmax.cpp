@@ -47,7 +47,7 @@ void log_softmax(R* y, const R* x, i64 rows, i64 classes, int threads) {
   each_row(rows, threads, [=](i64 k) {
     const Row<R> row = row_of(x, k, rows, classes);
     const R max = row_max(row);
-    const R shift = log<R>(exponentials<R>(nullptr, row, max, kNothingElse));
+    const R shift = log<R>(exponentials(nullptr, row, max, kNothingElse));
     fill_row(y + k * classes, classes, [&](i64 i, auto n) { return (row.pack(i, n) - max) - shift; });
   });
 }

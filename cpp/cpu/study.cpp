@@ -16,7 +16,7 @@ Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
     : setup_(std::move(setup)),
       optimizer_(setup_.optimizer),
       arrays_(std::move(arrays)),
-      layout_(setup_.landscape ? choose_layout(*setup_.landscape, setup_.runs, noisy(setup_))
+      layout_(setup_.landscape ? setup_.landscape->layout_for(setup_.runs, noisy(setup_))
                                : cheaper_layout<R>(setup_.runs, setup_.dim, noisy(setup_))),
       width_(layout_ == Layout::runs ? kLanes<R> : 1),
       groups_((setup_.runs + width_ - 1) / width_),
@@ -34,8 +34,7 @@ Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
     rule.low.resize(padded, box ? -inf : R(0));
     rule.high.resize(padded, box ? inf : R(0));
   }
-  if (setup_.batch_size > 0)
-    batches_.assign(static_cast<std::size_t>(groups_), Batches(setup_.sampling, setup_.batch_size));
+  if (setup_.batch_size > 0) batches_.assign(active_.size(), Batches(setup_.sampling, setup_.batch_size));
   for (std::size_t k = 0; k < arrays_.states.size(); ++k) states_.emplace_back(groups_ * packs_);
   for (i64 group = 0; group < groups_; ++group)
     for (int lane = 0; lane < lanes_of(group); ++lane) {
@@ -76,7 +75,9 @@ bool Study<R>::any_active() const {
 
 template <class R>
 Study<R>::Workspace::Workspace(const Study& study)
-    : g(study.packs_), constants(static_cast<i64>(study.optimizer_.segments().size()) * kMaxConstants) {}
+    : g(study.packs_),
+      constants(static_cast<i64>(study.optimizer_.segments().size()) * kMaxConstants),
+      index(static_cast<std::size_t>(study.width_ * study.setup_.batch_size)) {}
 
 template <class R>
 template <class Work>

@@ -84,6 +84,7 @@ class Study {
     explicit Workspace(const Study& study);
     Buffer<P> g, full, scratch, constants;
     std::vector<Span<R>> spans;
+    std::vector<i64> index;   // of the samples that every lane sees
     std::vector<R> averages;  // as they are once the step is taken
     std::size_t cursor = 0;   // first record step not before now
     bool g_is_full = true, has_full = false, has_value = false, has_norm = false, perturbed = false;
@@ -108,6 +109,7 @@ class Study {
   void end_group(i64 group, i64 t, double factor, Workspace& w);
   void gradient(i64 group, i64 t, Workspace& w);
   Batch whole() const;
+  void draw_batch(i64 group, i64 t, Workspace& w);
   void full_gradient(i64 group, Workspace& w) const;
   void measure_value(i64 group, Workspace& w) const;
   void measure_norm(i64 group, Workspace& w) const;
@@ -138,7 +140,7 @@ class Study {
   std::vector<unsigned char> active_;
   std::vector<R> stop_value_, stop_norm_;
   Outside outside_;
-  std::vector<Batches> batches_;  // of every group, which is one run where there are batches
+  std::vector<Batches> batches_;  // of every run
   std::vector<R> shared_;  // constants of the next steps where all runs share them: (steps, segments, kMaxConstants)
   i64 shared_from_ = 0;
   std::mutex idle_mutex_;

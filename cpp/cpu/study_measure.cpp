@@ -22,8 +22,18 @@ void Study<R>::full_gradient(i64 group, Workspace& w) const {
     load(w.full.get(), lane, outside_.grad + run_of(group, lane) * setup_.dim);
 }
 
+template <class R>
+void Study<R>::draw_batch(i64 group, i64 t, Workspace& w) {
+  for (int lane = 0; lane < lanes_of(group); ++lane) {
+    const i64 run = run_of(group, lane);
+    batches_[static_cast<std::size_t>(run)].at(w.index.data() + lane * setup_.batch_size, t,
+                                               static_cast<u32>(setup_.first_run + run), setup_.landscape->samples(),
+                                               setup_.seed);
+  }
+}
+
 /// The gradient the rule will see, in w.g: of a batch, of what the step draws, and with the averages going on, where
-/// there are any of these; a group is one run then.
+/// there are any of these.
 template <class R>
 void Study<R>::gradient(i64 group, i64 t, Workspace& w) {
   const Landscape<R>* f = setup_.landscape;
@@ -36,7 +46,7 @@ void Study<R>::gradient(i64 group, i64 t, Workspace& w) {
   }
   const DrawAddress masks{setup_.seed, kDropout, static_cast<u64>(t)};
   Batch batch = whole();
-  batch.run = static_cast<u32>(setup_.first_run + group);
+  batch.run = static_cast<u32>(setup_.first_run + run_of(group, 0));
   if (drawn) batch.draws = &masks;
   if (arrays_.averages && t < setup_.last_step) {
     const R* row = arrays_.averages + group * f->averages();
@@ -44,8 +54,9 @@ void Study<R>::gradient(i64 group, i64 t, Workspace& w) {
     batch.averages = w.averages.data();
   }
   if (setup_.batch_size) {
-    batch.index = batches_[static_cast<std::size_t>(group)].at(t, batch.run, f->samples(), setup_.seed);
-    batch.size = setup_.batch_size;
+    draw_batch(group, t, w);
+    batch.index = w.index.data();
+    batch.size = batch.lane_step = setup_.batch_size;
   }
   f->grad(w.g.get(), point(group), layout_, batch, w.scratch);
 }

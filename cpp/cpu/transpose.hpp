@@ -67,6 +67,17 @@ OPTLAB_HD auto side_by_side(int i, int step, Load load_group) {
   }
 }
 
+/// The elements at the front of a row, as a group; zeros behind the first `steps`.
+template <class R>
+OPTLAB_HD Group<R> load_group(const R* row, i64 steps) {
+  Group<R> group{};
+  if (steps == kGroup<R>)
+    std::memcpy(&group, row, sizeof group);
+  else
+    for (i64 i = 0; i < steps; ++i) group[i] = row[i];
+  return group;
+}
+
 /// column[j] becomes element j of every row, for j < kGroup, where load_group(i) gives those elements of row i.
 template <class R, class Load>
 OPTLAB_HD void load_turned(Pack<R> (&column)[kGroup<R>], Load load_group) {

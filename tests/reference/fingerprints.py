@@ -148,12 +148,13 @@ def of_products(dtype: Any) -> str:
 def of_network(dtype: Any) -> str:
     """A training run with batches, masks and running averages, and the gradient and curvature of what it came to."""
     results = []
-    for norm, widths, rows in (("batch", [70, 130, 90, 7], 300), ("layer", [3, 17, 5], 5000)):
+    kinds = (("batch", [70, 130, 90, 7], 300, 3), ("layer", [3, 17, 5], 5000, 3), (None, [5, 18, 3], 5000, 19))
+    for norm, widths, rows, runs in kinds:
         X = ol.random.normal((rows, widths[0]), 3, dtype=dtype)
         y = ol.random.integers(rows, widths[-1], 4)
-        mlp = ol.nn.MLP(widths, "elu", norm=norm, dropout=0.2, dtype=np.dtype(dtype).name)
+        mlp = ol.nn.MLP(widths, "elu", norm=norm, dropout=0.2 if norm else 0.0, dtype=np.dtype(dtype).name)
         f = mlp.on(X, y, weight_decay=1e-3)
-        path = ol.descend(f, ol.AdamW(lr=1e-2), mlp.init(0, runs=3), 4, batch_size=65, sampling="shuffle", seed=1)
+        path = ol.descend(f, ol.AdamW(lr=1e-2), mlp.init(0, runs=runs), 4, batch_size=65, sampling="shuffle", seed=1)
         frozen = f.sample(2, 5)
         results += [path.last, path.value, *(a for a in path.state.values() if a.dtype.kind == "f")]
         results += [frozen.grad(path.last[0]), frozen.hvp(path.last[0], path.last[1])]

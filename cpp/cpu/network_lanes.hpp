@@ -1,0 +1,17 @@
+// Many small networks at once: lanes are runs, every number of the passes is a pack, and samples stream through in
+// blocks that stay in the cache. The sums are those of one network at a time (network.cpp), in the same order.
+#pragma once
+#include "network.hpp"
+
+namespace optlab {
+
+/// Whether lanes can be runs: nothing ties samples together or is drawn.
+template <class R>
+bool lanes_can_be_runs(const NetworkSetup<R>& setup);
+
+/// Values, one in each lane, and gradients (unless g is null) of the loss, without penalties on parameters.
+template <class R>
+void evaluate_lanes(const NetworkSetup<R>& setup, R* value, Pack<R>* g, const Pack<R>* theta, const Batch& batch,
+                    Buffer<Pack<R>>& scratch);
+
+}  // namespace optlab

@@ -1,0 +1,78 @@
+"""Many small networks at once, whose runs share registers: the bits of one network at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import optlab as ol
+from optlab.nn import MLP
+
+RUNS = 19  # more than one register holds, the last one not full
+CASES = [
+    # widths, activation, loss, bias, samples (more than one chunk or block), batch size
+    ([3, 5, 4], "relu", "cross_entropy", None, 50, 7),
+    ([2, 16, 16, 2], "tanh", "smoothed", None, 1200, 32),
+    ([3, 7, 4], "elu", "shares", None, 40, None),
+    ([6, 530, 1], "sigmoid", "mse", None, 1100, 600),
+    ([7, 1], "relu", "huber", False, 4500, None),
+    ([4, 3, 40], "leaky_relu", "cross_entropy", False, 70, None),
+    ([1, 9, 3], "tanh", "kl_divergence", None, 4500, 65),
+    ([5, 4, 2], "sigmoid", "binary_cross_entropy", None, 33, None),
+    ([13, 8, 6, 2], "relu", "l1", None, 65, 64),
+]
+
+
+def problem(case: Any, dtype: str) -> ol.nn.NetworkLandscape:
+    widths, activation, loss, bias, n, _ = case
+    rng = np.random.default_rng(n)
+    X = rng.standard_normal((n, widths[0])).astype(dtype)
+    y = (
+        rng.integers(0, widths[-1], n)
+        if loss in ("cross_entropy", "smoothed")
+        else rng.dirichlet(np.ones(widths[-1]), n)
+    )
+    y = y if y.ndim == 1 else y.astype(dtype)
+    mlp = MLP(widths, activation, bias=bias, dtype=dtype)
+    smoothing = 0.1 if loss == "smoothed" else 0.0
+    loss = "cross_entropy" if loss in ("smoothed", "shares") else loss
+    return mlp.on(X, y, loss, label_smoothing=smoothing, weight_decay=0.01, l1=0.001)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_runs_in_lanes_are_runs_alone(case: Any, dtype: str) -> None:
+    f = problem(case, dtype)
+    options: Any = {"batch_size": case[-1], "seed": 3, "record": 2}
+    options |= {"sampling": "shuffle"} if case[-1] else {}
+    start = f.mlp.init(0, runs=RUNS)
+    together = ol.descend(f, ol.Adam(lr=0.01), start, 5, **options)
+    for run in (0, 7, RUNS - 1):
+        alone = ol.descend(f, ol.Adam(lr=0.01), start[run], 5, first_run=run, **options)
+        assert (together.last[run] == alone.last[0]).all()
+        assert (together.value[:, run] == alone.value[:, 0]).all()
+        assert (together.grad_norm[:, run] == alone.grad_norm[:, 0]).all()
+
+
+@pytest.mark.parametrize("batch", [None, np.array([3, 1, 4, 1, 5])])
+def test_points_in_lanes_are_points_alone(batch: Any) -> None:
+    f = problem(CASES[1], "float64")
+    theta = f.mlp.init(1, runs=RUNS)
+    v = np.random.default_rng(2).standard_normal(theta.shape)
+    value, grad = f.value_and_grad(theta, batch=batch)
+    product = f.hvp(theta, v, batch=batch)
+    for run in (0, RUNS - 1):
+        assert value[run] == f.value(theta[run], batch=batch)
+        assert (grad[run] == f.grad(theta[run], batch=batch)).all()
+        assert (product[run] == f.hvp(theta[run], v[run], batch=batch)).all()
+
+
+def test_a_run_that_diverges_leaves_the_others_alone() -> None:
+    f = problem(CASES[0], "float32")
+    start = f.mlp.init(0, runs=RUNS)
+    start[4] = 1e38
+    path = ol.descend(f, ol.SGD(lr=0.1), start, 20, stop=ol.stop.nonfinite())
+    alone = ol.descend(f, ol.SGD(lr=0.1), start[5], 20, first_run=5)
+    assert path.stop_reason[4] == "nonfinite" and (path.last[5] == alone.last[0]).all()
