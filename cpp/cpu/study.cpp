@@ -22,7 +22,8 @@ Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
       groups_((setup_.runs + width_ - 1) / width_),
       packs_(packs_of(setup_.dim, layout_, kLanes<R>)),
       now_(setup_.first_step),
-      x_(groups_ * packs_),
+      x_in_place_(may_stand_in_place()),
+      x_(x_in_place_ ? 0 : groups_ * packs_),
       active_(static_cast<std::size_t>(setup_.runs), 1),
       stop_value_(active_.size()),
       stop_norm_(active_.size()) {
@@ -35,14 +36,34 @@ Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
     rule.high.resize(padded, box ? inf : R(0));
   }
   if (setup_.batch_size > 0) batches_.assign(active_.size(), Batches(setup_.sampling, setup_.batch_size));
-  for (std::size_t k = 0; k < arrays_.states.size(); ++k) states_.emplace_back(groups_ * packs_);
+  if (layout_ == Layout::runs)
+    for (std::size_t k = 0; k < arrays_.states.size(); ++k) states_.emplace_back(groups_ * packs_);
   for (i64 group = 0; group < groups_; ++group)
     for (int lane = 0; lane < lanes_of(group); ++lane) {
       const i64 offset = run_of(group, lane) * setup_.dim;
-      load(point(group), lane, arrays_.last + offset);
+      if (!x_in_place_) load(point(group), lane, arrays_.last + offset);
       for (std::size_t k = 0; k < states_.size(); ++k)
         load(state(static_cast<i64>(k), group), lane, arrays_.states[k] + offset);
     }
+}
+
+/// What works on whole packs of a point needs room behind it.
+template <class R>
+bool Study<R>::may_stand_in_place() const {
+  const auto packed = [](const StopRule<R>& rule) {
+    return rule.kind == StopRule<R>::Kind::distance || rule.kind == StopRule<R>::Kind::box;
+  };
+  return layout_ == Layout::elements && setup_.landscape && setup_.landscape->in_place() && setup_.noise == R(0) &&
+         std::none_of(setup_.stops.begin(), setup_.stops.end(), packed);
+}
+
+/// A run's point and state to the caller's arrays, where they do not stand there.
+template <class R>
+void Study<R>::copy_out(i64 group, int lane) {
+  const i64 offset = run_of(group, lane) * setup_.dim;
+  if (!x_in_place_) store(point(group), lane, arrays_.last + offset);
+  for (std::size_t k = 0; k < states_.size(); ++k)
+    store(state(static_cast<i64>(k), group), lane, arrays_.states[k] + offset);
 }
 
 template <class R>
@@ -123,6 +144,8 @@ void Study<R>::advance_group(i64 group, i64 from, i64 count, const double* facto
 template <class R>
 void Study<R>::settle(int threads) {
   threads_ = threads;
+  const auto& steps = setup_.record_steps;
+  if (setup_.stops.empty() && !setup_.perturbation.must_decrease && (steps.empty() || steps.back() < now_)) return;
   parallel(groups_, threads, [&](i64 begin, i64 end) {
     with_workspace([&](Workspace& w) {
       for (i64 group = begin; group < end; ++group) {
@@ -170,12 +193,7 @@ void Study<R>::end(const R* grad, double factor) {
 template <class R>
 void Study<R>::flush() {
   for (i64 run = 0; run < setup_.runs; ++run) {
-    if (!active_[static_cast<std::size_t>(run)]) continue;
-    const i64 group = run / width_, offset = run * setup_.dim;
-    const int lane = static_cast<int>(run % width_);
-    store(point(group), lane, arrays_.last + offset);
-    for (std::size_t k = 0; k < states_.size(); ++k)
-      store(state(static_cast<i64>(k), group), lane, arrays_.states[k] + offset);
+    if (active_[static_cast<std::size_t>(run)]) copy_out(run / width_, static_cast<int>(run % width_));
   }
 }
 

@@ -98,8 +98,17 @@ class Study {
   };
   i64 run_of(i64 group, int lane) const { return group * width_ + lane; }
   int lanes_of(i64 group) const;
-  P* point(i64 group) const { return x_.get() + group * packs_; }
-  P* state(i64 k, i64 group) const { return states_[static_cast<std::size_t>(k)].get() + group * packs_; }
+  /// Points and states stand in the caller's arrays where rows of runs will do, in no alignment; else in packs.
+  P* point(i64 group) const {
+    return x_in_place_ ? reinterpret_cast<P*>(arrays_.last + group * setup_.dim) : x_.get() + group * packs_;
+  }
+  P* state(i64 k, i64 group) const {
+    const auto of = static_cast<std::size_t>(k);
+    return layout_ == Layout::elements ? reinterpret_cast<P*>(arrays_.states[of] + group * setup_.dim)
+                                       : states_[of].get() + group * packs_;
+  }
+  bool may_stand_in_place() const;
+  void copy_out(i64 group, int lane);
   void load(P* group, int lane, const R* row) const;
   void store(const P* group, int lane, R* row) const;
   bool group_active(i64 group) const;
@@ -134,9 +143,10 @@ class Study {
   Layout layout_;
   int width_;
   i64 groups_, packs_, now_;
+  bool x_in_place_;
   int threads_ = 1;
-  Buffer<P> x_;
-  std::vector<Buffer<P>> states_;
+  Buffer<P> x_;                     // unless in place
+  std::vector<Buffer<P>> states_;  // where lanes are runs
   std::vector<unsigned char> active_;
   std::vector<R> stop_value_, stop_norm_;
   Outside outside_;

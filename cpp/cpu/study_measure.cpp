@@ -120,8 +120,9 @@ void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R*
   P worst = splat(rule.kind == Kind::box ? -Number<R>::from_bits(Constants<R>::infinity) : R(0));
   for (i64 p = 0; p < packs_; ++p) {
     if (rule.kind == Kind::nonfinite) {
-      const i64 left = setup_.dim - p * kLanes<R>;
-      worst = worst + (runs || left >= kLanes<R> ? x[p] : load_part(reinterpret_cast<const R*>(x + p), left)) * R(0);
+      const R* from = reinterpret_cast<const R*>(x + p);
+      const i64 left = runs ? kLanes<R> : setup_.dim - p * kLanes<R>;
+      worst = worst + (left >= kLanes<R> ? optlab::load(from) : load_part(from, left)) * R(0);
       continue;
     }
     const P below = bound(rule.low, p) - x[p], above = x[p] - bound(rule.high, p);
@@ -164,15 +165,13 @@ void Study<R>::stop_run(i64 group, int lane, i64 t, i64 reason, Workspace& w) {
   active_[r] = 0;
   arrays_.stop_step[run] = t;
   arrays_.stop_reason[run] = reason;
-  for (std::size_t k = 0; k < states_.size(); ++k)
-    store(state(static_cast<i64>(k), group), lane, arrays_.states[k] + offset);
+  copy_out(group, lane);
   if (reason == kNoDecrease) {
     std::copy_n(arrays_.perturbed_x + offset, setup_.dim, arrays_.last + offset);
     stop_value_[r] = arrays_.perturbed_value[run];
     stop_norm_[r] = arrays_.perturbed_norm[run];
     return;
   }
-  store(point(group), lane, arrays_.last + offset);
   if (setup_.record_steps.empty()) return;
   measure_value(group, w);
   measure_norm(group, w);

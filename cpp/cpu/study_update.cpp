@@ -41,7 +41,7 @@ void Study<R>::update(i64 group, i64 t, Workspace& w) const {
   const StepAddress at{static_cast<u64>(setup_.rule_step + (t - setup_.first_step)),
                        static_cast<u32>(setup_.first_run + group * width_)};
   P* states[kMaxStates];
-  for (std::size_t k = 0; k < states_.size(); ++k) states[k] = state(static_cast<i64>(k), group);
+  for (std::size_t k = 0; k < arrays_.states.size(); ++k) states[k] = state(static_cast<i64>(k), group);
   P *x = point(group), *c = w.constants.get();
   if (layout_ == Layout::runs) return optimizer_.update(x, w.g.get(), states, c, at);
   w.spans.clear();
@@ -51,7 +51,7 @@ void Study<R>::update(i64 group, i64 t, Workspace& w) const {
     span.g = reinterpret_cast<const R*>(w.g.get()) + segment.begin;
     span.first = segment.begin;
     span.n = segment.end - segment.begin;
-    for (std::size_t k = 0; k < states_.size(); ++k) span.states[k] = reinterpret_cast<R*>(states[k]) + segment.begin;
+    for (std::size_t k = 0; k < arrays_.states.size(); ++k) span.states[k] = reinterpret_cast<R*>(states[k]) + segment.begin;
     std::copy_n(c, optimizer_.rule().constants, span.constants);
     w.spans.push_back(span);
     c += kMaxConstants;
