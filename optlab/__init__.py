@@ -4,7 +4,7 @@ Landscapes, optimizers, and whole studies of many runs in one compiled call, the
 threads and every instruction set.
 """
 
-from optlab import data, landscapes, nn, ops, random, schedules, stop
+from optlab import curvature, data, landscapes, nn, ops, random, schedules, stop
 from optlab.descend import descend
 from optlab.kernels.select import __version__, bits_version
 from optlab.landscape import Landscape
@@ -52,6 +52,7 @@ __all__ = [
     "Trajectory",
     "__version__",
     "bits_version",
+    "curvature",
     "data",
     "descend",
     "landscapes",

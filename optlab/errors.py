@@ -30,6 +30,10 @@ class MissingDataError(OptlabError):
     """Data are neither on this machine nor to be had."""
 
 
+class ConvergenceError(OptlabError):
+    """An iteration did not reach the accuracy asked for."""
+
+
 class InterruptError(OptlabError):
     """The user pressed Ctrl-C; 130 is the shell's 128 + SIGINT."""
 

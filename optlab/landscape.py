@@ -46,10 +46,12 @@ class Landscape:
         n_samples: The number of terms of a finite sum, else None.
         layout: The segments of x.
         averages: How many numbers are averaged over the batches of a run, as the statistics of batch normalization.
+        stochastic: Whether each step draws what :meth:`sample` would freeze, as dropout does.
     """
 
     n_samples: int | None = None
     averages: int = 0
+    stochastic: bool = False
     minimum: float | None = None
 
     def __init__(

@@ -95,6 +95,7 @@ class NetworkLandscape(CompiledLandscape):
         self.X, self.y = adopt("X", X), _targets(adopt("y", y), loss, mlp.widths[-1])
         self.n_samples = _rows(self.X, self.y)
         self.averages = 2 * mlp.norm_columns
+        self.stochastic = bool(mlp.dropout) and frozen is None
         self.network = self._network()
         self.start = mlp.init(0).astype(np.float64)
 
@@ -124,7 +125,7 @@ class NetworkLandscape(CompiledLandscape):
         Raises:
             ValueError: dropout makes the landscape random; :meth:`sample` gives one that is not.
         """
-        if self.mlp.dropout and not self.frozen:
+        if self.stochastic:
             raise ValueError("hvp: got a landscape with dropout, expected a sample of it: f.sample(seed, step, run)")
         if self.options["jacobian"]:
             raise ValueError("hvp: got a Jacobian penalty, expected none: its curvature is not implemented")
