@@ -16,6 +16,30 @@ class Product {
   Product(R* c, i64 stride, Matrix<R> a, Matrix<R> b, ProductShape shape, bool add, const Epilogue<R>* epilogue)
       : c_(c), stride_(stride), a_(a), b_(b), shape_(shape), add_(add), epilogue_(epilogue) {}
 
+  /// Computes all of a small c in this thread. Only what is not contiguous along rows of c is laid out anew.
+  void whole() const {
+    const FloatEnvironment environment;
+    const i64 packs = parts_of(shape_.n, kLanes<R>), wide = packs * kLanes<R>;
+    const R* right = b_.data;
+    i64 step = b_.row;
+    if (b_.column != 1 || wide != shape_.n) {
+      static thread_local Scratch<R> room;
+      R* laid_out = room.get(static_cast<std::size_t>(wide * shape_.k + kLanes<R>));
+      pack_panel(laid_out, wide, right_strip({0, shape_.n}, {0, shape_.k}), shape_.k);
+      right = laid_out, step = wide;
+    }
+    const i64 high = even_step(shape_.m, kTileRows);
+    for (i64 pack = 0; pack < packs; pack += kTilePacks) {
+      const i64 across = std::min<i64>(kTilePacks, packs - pack), column = pack * kLanes<R>;
+      for (i64 row = 0; row < shape_.m; row += high) {
+        const Tile<R> tile{at(row, column), stride_, std::min(shape_.n - column, across * kLanes<R>), add_};
+        kTiles<R>.standing[across - 1][std::min(high, shape_.m - row) - 1](
+            tile, {a_.data + row * a_.row, a_.row, a_.column, right + column, step}, shape_.k);
+      }
+    }
+    if (epilogue_) epilogue_->apply(c_, stride_, 0, shape_.m, 0, shape_.n);
+  }
+
   /// Computes a rectangle of c in this thread.
   void rectangle(Range rows, Range columns) const {
     const i64 depth = part(shape_.k, parts_of(shape_.k, kBlockK), 0).size();
@@ -131,8 +155,9 @@ void nothing_to_sum(R* c, i64 stride, ProductShape shape, bool add, const Epilog
   if (epilogue) epilogue->apply(c, stride, 0, shape.m, 0, shape.n);
 }
 
-/// Below so many products a second thread costs more than it brings.
-constexpr i64 kWorthSharing = 1 << 18;
+/// Below so many products a second thread costs more than it brings, and below so many all operands are in the
+/// first-level cache.
+constexpr i64 kWorthSharing = 1 << 18, kWorthPacking = 1 << 16;
 
 }  // namespace
 
@@ -142,6 +167,7 @@ void multiply(R* c, i64 stride, Matrix<R> a, Matrix<R> b, ProductShape shape, bo
   if (shape.m == 0 || shape.n == 0) return;
   if (shape.k == 0) return nothing_to_sum(c, stride, shape, add, epilogue);
   const Product<R> product(c, stride, a, b, shape, add, epilogue);
+  if (shape.k <= kBlockK && shape.m * shape.n * shape.k <= kWorthPacking) return product.whole();
   const i64 packs = parts_of(shape.n, kLanes<R>);
   if (shape.m * shape.n * shape.k < kWorthSharing) threads = 1;
   const Grid grid = best_grid(shape, kLanes<R>, threads, epilogue && epilogue->whole_columns());

@@ -79,6 +79,20 @@ OPTLAB_HD void store_tile(const Tile<R>& tile, const Pack<R> (&sum)[rows][packs]
 /// So many k are summed between two fetches: of a row of c, and of what is wanted next.
 inline constexpr i64 kStride = 16;
 
+/// Adds the products of one k.
+template <class R, int rows, int packs>
+OPTLAB_HD void add_step(Pack<R> (&sum)[rows][packs], const R* a, i64 a_row, const R* b) {
+  Pack<R> right[packs];
+#pragma GCC unroll 3
+  for (int j = 0; j < packs; ++j) right[j] = load(b + j * kLanes<R>);
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; ++i) {
+    const Pack<R> number = a[i * a_row] - Pack<R>{};
+#pragma GCC unroll 3
+    for (int j = 0; j < packs; ++j) sum[i][j] = fused<R>(number, right[j], sum[i][j]);
+  }
+}
+
 /// tile (+)= a b for panels a (k, rows) and b (k, packs * lanes). Meanwhile `next` is fetched, and, at the end, c: the
 /// panels that stream through the first-level cache would throw it out again.
 template <class R, int rows, int packs>
@@ -89,33 +103,46 @@ void multiply_tile(const Tile<R>& tile, const R* a, const R* b, i64 k, Lines nex
     next.fetch(lines);
     if (rest <= rows)
       for (int j = 0; j < packs; ++j) __builtin_prefetch(tile.c + (rest - 1) * tile.stride + j * kLanes<R>, 1);
-    for (const i64 end = std::min(k, p + kStride); p < end; ++p, a += rows, b += packs * kLanes<R>) {
-      Pack<R> right[packs];
-#pragma GCC unroll 3
-      for (int j = 0; j < packs; ++j) right[j] = load(b + j * kLanes<R>);
-#pragma GCC unroll 14
-      for (int i = 0; i < rows; ++i) {
-        const Pack<R> number = a[i] - Pack<R>{};
-#pragma GCC unroll 3
-        for (int j = 0; j < packs; ++j) sum[i][j] = fused<R>(number, right[j], sum[i][j]);
-      }
-    }
+    for (const i64 end = std::min(k, p + kStride); p < end; ++p, a += rows, b += packs * kLanes<R>)
+      add_step<R>(sum, a, 1, b);
   }
+  store_tile<R>(tile, sum);
+}
+
+/// Numbers that stand anywhere: row i and step p of a at a[i * row + p * step], and packs of b `right_step` apart.
+template <class R>
+struct Standing {
+  const R* a;
+  i64 row, step;
+  const R* b;
+  i64 right_step;
+};
+
+/// The same of what was not packed: where all of it is in the first-level cache, that would cost more than it brings.
+template <class R, int rows, int packs>
+void multiply_standing(const Tile<R>& tile, Standing<R> from, i64 k) {
+  Pack<R> sum[rows][packs] = {};
+  for (i64 p = 0; p < k; ++p, from.a += from.step, from.b += from.right_step)
+    add_step<R>(sum, from.a, from.row, from.b);
   store_tile<R>(tile, sum);
 }
 
 template <class R>
 using MultiplyTile = void (*)(const Tile<R>&, const R*, const R*, i64, Lines);
+template <class R>
+using MultiplyStanding = void (*)(const Tile<R>&, Standing<R>, i64);
 
 /// The kernels for tiles of 1, 2, ... packs and rows.
 template <class R>
 struct Tiles {
   MultiplyTile<R> kernel[kTilePacks][kTileRows];
+  MultiplyStanding<R> standing[kTilePacks][kTileRows];
 };
 
 template <class R, int packs, int... row>
 constexpr void fill_tiles(Tiles<R>& tiles, std::integer_sequence<int, row...>) {
   ((tiles.kernel[packs - 1][row] = multiply_tile<R, row + 1, packs>), ...);
+  ((tiles.standing[packs - 1][row] = multiply_standing<R, row + 1, packs>), ...);
 }
 template <class R, int... pack>
 constexpr Tiles<R> make_tiles(std::integer_sequence<int, pack...>) {

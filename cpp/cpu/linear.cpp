@@ -18,15 +18,20 @@ class RowEpilogue : public Epilogue<R> {
  public:
   RowEpilogue(const R* bias, i64 width, Span span) : bias_(bias), width_(width), span_(span) {}
   void apply(R* c, i64 stride, i64 row, i64 rows, i64 column, i64 columns) const override {
+    const bool whole = columns == width_ && stride == width_;  // then rows follow each other without a gap
     for (i64 i = 0; i < rows; ++i) {
       R* at = c + i * stride;
       if (bias_) for_packs<R>(columns, [&](i64, auto in, auto out) { out(at, in(at) + in(bias_ + column)); });
-      for (i64 j = 0; j < columns; j += Follow<R>::kSpan)
-        span_(at + j, (row + i) * width_ + column + j, std::min(Follow<R>::kSpan, columns - j));
+      if (!whole) spans(at, (row + i) * width_ + column, columns);
     }
+    if (whole) spans(c, row * width_, rows * width_);
   }
 
  private:
+  void spans(R* at, i64 first, i64 n) const {
+    for (i64 j = 0; j < n; j += Follow<R>::kSpan) span_(at + j, first + j, std::min(Follow<R>::kSpan, n - j));
+  }
+
   const R* bias_;
   i64 width_;
   Span span_;
@@ -44,8 +49,11 @@ void spans_and_column_sums(R* sums, const R* dz, LinearShape shape, int threads,
       CarriedTotal<R> total[width];
       for (i64 first = 0; first < shape.batch; first += block) {
         R part[width] = {};
-        for (i64 i = first; i < std::min(shape.batch, first + block); ++i) {
-          span(i * shape.out + j, n);
+        const i64 last = std::min(shape.batch, first + block);
+        if (n == shape.out)  // then rows follow each other without a gap
+          for (i64 at = first * n; at < last * n; at += width) span(at, std::min(width, last * n - at));
+        for (i64 i = first; i < last; ++i) {
+          if (n < shape.out) span(i * shape.out + j, n);
           if (sums)
             for (i64 c = 0; c < n; ++c) part[c] += dz[i * shape.out + j + c];
         }

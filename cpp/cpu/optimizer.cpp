@@ -25,6 +25,29 @@ Pack<R> norm_of_runs(const std::vector<Segment>& segments, Visit element) {
 
 }  // namespace
 
+OptimizerSetup joined(OptimizerSetup setup) {
+  const double inf = std::numeric_limits<double>::infinity();
+  if (setup.quantized || setup.clip_norm < inf || setup.max_norm < inf || find_rule<double>(setup.rule).layerwise)
+    return setup;
+  const std::size_t row = setup.parameters.size() / setup.segments.size();
+  std::vector<Segment> segments;
+  std::vector<double> parameters;
+  for (std::size_t k = 0; k < setup.segments.size(); ++k) {
+    const double* own = setup.parameters.data() + k * row;
+    const bool alike = k > 0 && segments.back().end == setup.segments[k].begin &&
+                       std::equal(own, own + row, parameters.end() - static_cast<std::ptrdiff_t>(row));
+    if (alike) {
+      segments.back().end = setup.segments[k].end;
+    } else {
+      segments.push_back(setup.segments[k]);
+      parameters.insert(parameters.end(), own, own + row);
+    }
+  }
+  setup.segments = std::move(segments);
+  setup.parameters = std::move(parameters);
+  return setup;
+}
+
 template <class R>
 Optimizer<R>::Optimizer(const OptimizerSetup& setup) : setup_(setup), rule_(&find_rule<R>(setup.rule)) {}
 

@@ -27,6 +27,9 @@ struct OptimizerSetup {
   std::vector<double> parameters;  ///< (segments, rows, around + own)
 };
 
+/// The same with neighbouring segments that have the same hyperparameters as one, where none has norms of its own.
+OptimizerSetup joined(OptimizerSetup setup);
+
 /// The learning rate of one step: the hyperparameter times a factor, or given anew for one row or each.
 struct Rate {
   double factor = 1;

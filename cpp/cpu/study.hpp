@@ -145,7 +145,7 @@ class Study {
   i64 groups_, packs_, now_;
   bool x_in_place_;
   int threads_ = 1;
-  Buffer<P> x_;                     // unless in place
+  Buffer<P> x_;                    // unless in place
   std::vector<Buffer<P>> states_;  // where lanes are runs
   std::vector<unsigned char> active_;
   std::vector<R> stop_value_, stop_norm_;

@@ -51,7 +51,8 @@ void Study<R>::update(i64 group, i64 t, Workspace& w) const {
     span.g = reinterpret_cast<const R*>(w.g.get()) + segment.begin;
     span.first = segment.begin;
     span.n = segment.end - segment.begin;
-    for (std::size_t k = 0; k < arrays_.states.size(); ++k) span.states[k] = reinterpret_cast<R*>(states[k]) + segment.begin;
+    for (std::size_t k = 0; k < arrays_.states.size(); ++k)
+      span.states[k] = reinterpret_cast<R*>(states[k]) + segment.begin;
     std::copy_n(c, optimizer_.rule().constants, span.constants);
     w.spans.push_back(span);
     c += kMaxConstants;

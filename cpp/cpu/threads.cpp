@@ -19,11 +19,12 @@
 namespace optlab {
 namespace {
 
-/// Whether `met` came true while looking at it for some 30 us: a thread that goes to sleep takes as long to wake, which
-/// is the whole of a small kernel. Beyond that it sleeps.
+/// Whether `met` came true while looking at it for some 200 us. A thread that goes to sleep takes tens of microseconds
+/// to wake, which is the whole of a small kernel, and between two products of a network there is as much work again
+/// that one thread does alone. Beyond that it sleeps.
 template <class Met>
 bool soon(Met met) {
-  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(30);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(200);
   do {
     for (int look = 0; look < 64; ++look) {
       if (met()) return true;

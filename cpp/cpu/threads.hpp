@@ -1,4 +1,4 @@
-// The thread pool: static partition, safe after fork, asleep some 30 us after its last work.
+// The thread pool: static partition, safe after fork, asleep some 200 us after its last work.
 #pragma once
 #include <functional>
 

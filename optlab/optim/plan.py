@@ -82,20 +82,28 @@ def _names(opt: Optimizer) -> list[str]:
 
 def _table(opt: Optimizer, layout: Format) -> NDArray[np.float64]:
     """(segments, 1 or runs, hyperparameters)."""
-    columns = [[np.atleast_1d(value) for value in _row(opt, segment)] for segment in layout.layout]
-    runs = max(len(column) for row in columns for column in row)
-    for row in columns:
-        for name, column in zip(_names(opt), row, strict=True):
+    groups = [_group(opt, segment) for segment in layout.layout]
+    rows = {number: [np.atleast_1d(value) for value in _row(opt, number)] for number in dict.fromkeys(groups)}
+    runs = max(len(column) for row in rows.values() for column in row)
+    tables = {number: np.empty((runs, len(row))) for number, row in rows.items()}
+    for number, row in rows.items():
+        for index, (name, column) in enumerate(zip(_names(opt), row, strict=True)):
             if len(column) not in (1, runs):
                 raise ValueError(f"{name}: got {len(column)} numbers, expected one or {runs}, as other hyperparameters")
-    return np.array([np.column_stack([np.broadcast_to(column, runs) for column in row]) for row in columns], np.float64)
+            tables[number][:, index] = column
+    return np.stack([tables[number] for number in groups])
 
 
-def _row(opt: Optimizer, segment: Segment) -> list[Any]:
-    """The hyperparameters of one segment, around the rule and its own, in the order of the C++ list."""
-    base = opt.values()
+def _group(opt: Optimizer, segment: Segment) -> int | None:
+    """The number of the first group whose pattern the segment's name matches."""
     groups = cast("tuple[Group, ...]", opt.groups)
-    group = next((dict(given) for pattern, given in groups if fnmatch.fnmatchcase(segment.name, pattern)), {})
+    return next((k for k, (pattern, _) in enumerate(groups) if fnmatch.fnmatchcase(segment.name, pattern)), None)
+
+
+def _row(opt: Optimizer, number: int | None) -> list[Any]:
+    """The hyperparameters of a group, around the rule and its own, in the order of the C++ list."""
+    base = opt.values()
+    group = {} if number is None else dict(cast("tuple[Group, ...]", opt.groups)[number][1])
     values = base | group
     own = cpu.rule_parameters(opt.rule())
     decay = 0.0 if "weight_decay" in own else values.get("weight_decay", 0.0)  # a rule may see to the decay itself
