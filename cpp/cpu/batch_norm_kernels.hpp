@@ -7,7 +7,9 @@
 namespace optlab {
 
 inline constexpr i64 kChunkRows = 64;
-inline constexpr i64 kAhead = 8;  // rows
+/// Rows that are fetched early: more, and where rows are a power of two apart they push each other out of the few sets
+/// of the first-level cache that they all fall into.
+inline constexpr i64 kAhead = 2;
 
 /// An array and, where numbers are dual, its derivative; nullptr there stands for zeros.
 template <class R, bool dual>
@@ -34,7 +36,7 @@ struct Field {
 template <class R>
 struct Moments {
   using Real = R;
-  static constexpr int quantities = 3, most = 8;
+  static constexpr int quantities = 3, most = 4;
   const R* x;
 
   template <class G>
@@ -84,7 +86,7 @@ struct Moments {
 template <class R, bool dual>
 struct Sums {
   using Real = R;
-  static constexpr int parts = dual ? 2 : 1, quantities = 2 * parts, most = dual ? 4 : 8;
+  static constexpr int parts = dual ? 2 : 1, quantities = 2 * parts, most = 4;
   Field<R, dual> u, x, mean, rstd;
 
   template <class G>
@@ -132,7 +134,7 @@ struct Sums {
 template <class R>
 struct Affine {
   using Real = R;
-  static constexpr int coefficients = 3, most = 8;
+  static constexpr int coefficients = 3, most = 4;
   const R* x;
   R* out;
 
@@ -158,7 +160,7 @@ struct Affine {
 template <class R, bool dual>
 struct Pair {
   using Real = R;
-  static constexpr int parts = dual ? 2 : 1, coefficients = 4 * parts, most = dual ? 4 : 8;
+  static constexpr int parts = dual ? 2 : 1, coefficients = 4 * parts, most = 4;
   Field<R, dual> u, x;
   R* out;
 
