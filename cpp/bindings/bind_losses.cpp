@@ -2,6 +2,7 @@
 #include "cpu/cross_entropy.hpp"
 #include "cpu/losses.hpp"
 #include "families.hpp"
+#include "labels.hpp"
 #include "options.hpp"
 
 namespace optlab {
@@ -60,17 +61,6 @@ CrossEntropyOf<R> cross_entropy_of(Call& call, const py::handle& logits, const p
   return of;
 }
 
-template <class R>
-void check_labels(const CrossEntropyOf<R>& of) {
-  bool wrong = false;
-  if (!of.labels) return;
-  for (i64 k = 0; k < of.rows; ++k) wrong |= static_cast<u64>(of.labels[k]) >= static_cast<u64>(of.classes);
-  for (i64 k = 0; wrong; ++k)
-    if (of.labels[k] < 0 || of.labels[k] >= of.classes)
-      throw py::value_error("labels: got " + std::to_string(of.labels[k]) + " in row " + std::to_string(k) +
-                            ", expected a class from 0 to " + std::to_string(of.classes - 1));
-}
-
 py::object cross_entropy(const py::handle& logits, const py::handle& labels, const py::handle& smoothing,
                          const py::handle& reduction, bool gradient, const py::handle& out) {
   return by_dtype(logits, "logits", [&](auto r) -> py::object {
@@ -79,7 +69,7 @@ py::object cross_entropy(const py::handle& logits, const py::handle& labels, con
     const auto of = cross_entropy_of<R>(call, logits, labels, smoothing, reduction);
     R* loss = call.out<R>(of.how.each ? Shape{of.rows} : Shape{});
     R* dlogits = call.gradient<R>({of.rows, of.classes});
-    check_labels(of);
+    if (of.labels) check_labels("labels", of.labels, of.rows, of.classes);
     call.run(threads_for(of.rows * of.classes),
              [&](int threads) { softmax_cross_entropy(loss, dlogits, of, threads); });
     return call.result();
@@ -95,7 +85,7 @@ py::object cross_entropy_tangent(const py::handle& logits_dot, const py::handle&
     const R* direction = call.in<R>(logits_dot, "logits_dot", {of.rows, of.classes});
     R* loss_dot = call.out<R>(of.how.each ? Shape{of.rows} : Shape{});
     R* dlogits_dot = call.out<R>({of.rows, of.classes});
-    check_labels(of);
+    if (of.labels) check_labels("labels", of.labels, of.rows, of.classes);
     call.run(threads_for(of.rows * of.classes),
              [&](int threads) { softmax_cross_entropy_tangent(loss_dot, dlogits_dot, direction, of, threads); });
     return call.result();

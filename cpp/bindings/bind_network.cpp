@@ -3,6 +3,7 @@
 #include "cpu/network.hpp"
 #include "families.hpp"
 #include "follow_options.hpp"
+#include "labels.hpp"
 #include "landscape_handle.hpp"
 
 namespace optlab {
@@ -44,15 +45,7 @@ LossKind loss_kind(const std::string& name) {
   if (name == #kind) return LossKind::kind;
   OPTLAB_LOSSES(OPTLAB_LOSS)
 #undef OPTLAB_LOSS
-  return LossKind::mse;
-}
-
-/// The labels name classes.
-void check_classes(const i64* labels, i64 samples, i64 classes) {
-  for (i64 i = 0; i < samples; ++i)
-    if (labels[i] < 0 || labels[i] >= classes)
-      throw py::value_error("y: got label " + std::to_string(labels[i]) + " in row " + std::to_string(i) +
-                            ", expected 0 to " + std::to_string(classes - 1));
+  throw py::value_error("loss: got '" + name + "', expected one of the list of losses");
 }
 
 template <class R>
@@ -63,7 +56,7 @@ NetworkData<R> data_of(const py::object& x, const py::object& y, i64 in, i64 out
   data.samples = reinterpret_cast<const py::array&>(x).shape(0);
   if (reinterpret_cast<const py::array&>(y).ndim() == 1) {
     data.labels = reinterpret_cast<const i64*>(gated<std::int64_t>(y, "y", {data.samples}, Access::read));
-    check_classes(data.labels, data.samples, out);
+    check_labels("y", data.labels, data.samples, out);
   } else {
     data.targets = gated<R>(y, "y", {data.samples, out}, Access::read);
   }
@@ -85,7 +78,7 @@ class NetworkHandle {
                  field<double>(given, "eps"), number<R>(given["momentum"])};
     const auto loss = field<std::string>(given, "loss");
     s.loss = {loss == "cross_entropy",
-              loss_kind(loss),
+              loss == "cross_entropy" ? LossKind::mse : loss_kind(loss),
               field<double>(given, loss == "huber" ? "delta" : "label_smoothing"),
               field<double>(given, "label_smoothing"),
               field<double>(given, "weight_decay"),

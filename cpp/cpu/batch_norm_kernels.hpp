@@ -36,7 +36,7 @@ struct Field {
 template <class R>
 struct Moments {
   using Real = R;
-  static constexpr int quantities = 3, most = 4;
+  static constexpr int quantities = 3, most = 8;
   const R* x;
 
   template <class G>
@@ -86,7 +86,7 @@ struct Moments {
 template <class R, bool dual>
 struct Sums {
   using Real = R;
-  static constexpr int parts = dual ? 2 : 1, quantities = 2 * parts, most = 4;
+  static constexpr int parts = dual ? 2 : 1, quantities = 2 * parts, most = dual ? 4 : 8;
   Field<R, dual> u, x, mean, rstd;
 
   template <class G>
@@ -134,7 +134,7 @@ struct Sums {
 template <class R>
 struct Affine {
   using Real = R;
-  static constexpr int coefficients = 3, most = 4;
+  static constexpr int coefficients = 3, most = 8;
   const R* x;
   R* out;
 
@@ -160,7 +160,7 @@ struct Affine {
 template <class R, bool dual>
 struct Pair {
   using Real = R;
-  static constexpr int parts = dual ? 2 : 1, coefficients = 4 * parts, most = 4;
+  static constexpr int parts = dual ? 2 : 1, coefficients = 4 * parts, most = dual ? 4 : 8;
   Field<R, dual> u, x;
   R* out;
 

@@ -1,8 +1,5 @@
 #include "cross_entropy.hpp"
 
-#include <stdexcept>
-#include <string>
-
 #include "cross_entropy_rows.hpp"
 
 namespace optlab {
@@ -25,15 +22,6 @@ OPTLAB_HD R row_tangent(R* d_dot, const Row<R>& v, const Row<R>& x, const Target
   R loss_dot = Target::dense ? change.result() : R(0);
   if constexpr (Target::peaked) loss_dot += q.peak * (mean - v.at[q.label]);
   return loss_dot;
-}
-
-/// The labels were checked before the call, but another thread may write to them during it.
-template <class R>
-i64 label_of(const CrossEntropyOf<R>& of, i64 row) {
-  const i64 label = *static_cast<const volatile i64*>(of.labels + row);
-  if (static_cast<u64>(label) >= static_cast<u64>(of.classes))
-    throw std::invalid_argument("labels: changed during the call in row " + std::to_string(row));
-  return label;
 }
 
 /// What a target keeps of itself, and what smoothing gives to every class.
@@ -65,9 +53,9 @@ void each_target(R* loss, const CrossEntropyOf<R>& of, int threads, RowTerm row)
       return Distribution<Of>{row_of(of.targets, k, of.rows, of.classes), share.keep, share.everywhere};
     });
   else if (of.label_smoothing > 0)
-    all([&](i64 k) { return SmoothLabel<Of>{label_of(of, k), share.keep, share.everywhere}; });
+    all([&](i64 k) { return SmoothLabel<Of>{label_at(of.labels, k, of.classes), share.keep, share.everywhere}; });
   else
-    all([&](i64 k) { return Label<Of>{label_of(of, k), share.keep}; });
+    all([&](i64 k) { return Label<Of>{label_at(of.labels, k, of.classes), share.keep}; });
 }
 
 /// With few classes most lanes of a row would be idle: a row in each lane instead. Behind the last row it stands again.
@@ -82,7 +70,8 @@ void turn_rows(Pack<R>* to, const R* from, i64 rows, i64 columns) {
 template <class R>
 Bits<Pack<R>> labels_of(const CrossEntropyOf<R>& of, i64 first, i64 rows) {
   Bits<Pack<R>> labels{};
-  for (int lane = 0; lane < rows; ++lane) labels[lane] = static_cast<Bits<R>>(label_of(of, first + lane));
+  for (int lane = 0; lane < rows; ++lane)
+    labels[lane] = static_cast<Bits<R>>(label_at(of.labels, first + lane, of.classes));
   return labels;
 }
 

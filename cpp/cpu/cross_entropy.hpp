@@ -1,5 +1,8 @@
 // Softmax cross entropy of (rows, classes): loss and gradient by the logits in one pass, and the derivatives of both.
 #pragma once
+#include <stdexcept>
+#include <string>
+
 #include "reduction.hpp"
 
 namespace optlab {
@@ -14,6 +17,14 @@ struct CrossEntropyOf {
   double label_smoothing;
   Reduction how;
 };
+
+/// The label of a row. They were checked before the call, but another thread may write to them during it.
+inline i64 label_at(const i64* labels, i64 row, i64 classes) {
+  const i64 label = *static_cast<const volatile i64*>(labels + row);
+  if (static_cast<u64>(label) >= static_cast<u64>(classes))
+    throw std::invalid_argument("labels: changed during the call in row " + std::to_string(row));
+  return label;
+}
 
 /// The targets of one row in each lane: their labels' classes, or distributions.
 template <class R>

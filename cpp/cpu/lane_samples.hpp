@@ -1,7 +1,6 @@
 // The samples of a batch with runs in the lanes: each lane its own, or all the same.
 #pragma once
-#include <stdexcept>
-
+#include "cross_entropy.hpp"
 #include "network.hpp"
 #include "transpose.hpp"
 
@@ -50,12 +49,8 @@ class LaneSamples {
       for (int lane = 0; lane < kLanes<R>; ++lane) to[j][lane] = rows[lane][j];
   }
 
-  /// The labels were checked when the network took them, but other threads may write to them.
   Bits<R> label_of(i64 i, int lane) const {
-    const i64 label = *static_cast<const volatile i64*>(data_.labels + sample(i, lane));
-    if (static_cast<u64>(label) >= static_cast<u64>(classes_))
-      throw std::invalid_argument("labels: changed during the call in row " + std::to_string(sample(i, lane)));
-    return static_cast<Bits<R>>(label);
+    return static_cast<Bits<R>>(label_at(data_.labels, sample(i, lane), classes_));
   }
 
   const NetworkData<R>& data_;

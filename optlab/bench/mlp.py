@@ -102,7 +102,9 @@ def _peers(case: Case) -> dict[str, Callable[[NetworkLandscape, Array, Any], Res
     if case.runs > 1:
         return {"JAX vmap": peers.jax_training}
     found = {"PyTorch": peers.torch_training, "JAX": peers.jax_training}
-    return found | ({"PyTorch compiled": peers.compiled_training} if 64 <= case.widths[1] <= 512 else {})
+    if case.widths[1] < 64:
+        return found | {"JAX by step": peers.jax_by_step}
+    return found | ({"PyTorch compiled": peers.compiled_training} if case.widths[1] <= 512 else {})
 
 
 def curvature(case: Case) -> Pass:

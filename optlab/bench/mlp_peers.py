@@ -72,8 +72,8 @@ def jax_loss(f: NetworkLandscape) -> Any:
     return loss
 
 
-def jax_training(f: NetworkLandscape, start: Array, case: Any) -> Results:
-    """One jitted scan over the steps; over runs by vmap."""
+def jax_step(f: NetworkLandscape, case: Any) -> Any:
+    """(parameters and state, t) -> those of the next step."""
     import jax
     import jax.numpy as jnp
 
@@ -87,15 +87,42 @@ def jax_training(f: NetworkLandscape, start: Array, case: Any) -> Results:
         m, s = 0.9 * m + 0.1 * g, 0.999 * s + 0.001 * g * g
         c1, c2 = 1 - 0.9 ** (t + 1.0), 1 - 0.999 ** (t + 1.0)
         theta = theta * (1 - LR * DECAY) - LR * (m / c1) / (jnp.sqrt(s / c2) + 1e-8)
-        return (theta, m, s), None
+        return theta, m, s
+
+    return step
+
+
+def jax_training(f: NetworkLandscape, start: Array, case: Any) -> Results:
+    """One jitted scan over the steps; over runs by vmap."""
+    import jax
+    import jax.numpy as jnp
+
+    step = jax_step(f, case)
 
     def many(theta: Any) -> Any:
         begin = (theta, jnp.zeros_like(theta), jnp.zeros_like(theta))
-        return jax.lax.scan(step, begin, jnp.arange(case.steps))[0][0]
+        return jax.lax.scan(lambda carried, t: (step(carried, t), None), begin, jnp.arange(case.steps))[0][0]
 
     train = jax.jit(jax.vmap(many) if case.runs > 1 else many)
     first = jnp.asarray(start if case.runs > 1 else start[0])
     return lambda: [np.asarray(train(first))]
+
+
+def jax_by_step(f: NetworkLandscape, start: Array, case: Any) -> Results:
+    """A jitted step, called from a loop in Python that may look at each."""
+    import jax
+    import jax.numpy as jnp
+
+    step = jax.jit(jax_step(f, case), donate_argnums=0)
+
+    def run() -> list[Any]:
+        theta = jnp.array(start[0])
+        carried = (theta, jnp.zeros_like(theta), jnp.zeros_like(theta))
+        for t in range(case.steps):
+            carried = step(carried, t)
+        return [np.asarray(carried[0])]
+
+    return run
 
 
 def torch_hvp(f: NetworkLandscape, theta: Array, v: Array) -> Results:

@@ -256,7 +256,7 @@ REFUSED = {
     "X: got dtype float64": lambda: MLP([3, 2]).on(GOOD_X.astype(float), GOOD_Y),
     "X: got shape": lambda: MLP([5, 2]).on(GOOD_X, GOOD_Y),
     "X: got a number that is NaN": lambda: MLP([3, 2]).on(GOOD_X * np.nan, GOOD_Y),
-    "y: got label 2 in row 0": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y + 2),
+    "y: got 2 in row 0": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y + 2),
     "loss: got 'hinge'": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y, "hinge"),
     "label_smoothing: got 0.1": lambda: MLP([3, 1]).on(GOOD_X, GOOD_X[:, 0], "mse", label_smoothing=0.1),
     "x: got float64, expected float32": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y).value(np.zeros(8)),
