@@ -14,6 +14,18 @@ struct Room {
   Buffer<Pack<R>> x, v, out, scratch;
 };
 
+/// The value and the gradient, or the one of them that is wanted.
+template <class R>
+void measure(const Landscape<R>& f, R* value, Pack<R>* grad, const Pack<R>* x, Layout layout, const Batch& batch,
+             Buffer<Pack<R>>& scratch) {
+  if (value && grad)
+    f.value_and_grad(value, grad, x, layout, batch, scratch);
+  else if (value)
+    f.value(value, x, layout, batch, scratch);
+  else if (grad)
+    f.grad(grad, x, layout, batch, scratch);
+}
+
 /// One point where it stands, its results where they are wanted.
 template <class R>
 void evaluate_in_place(const Landscape<R>& f, const EvaluateArrays<R>& a, i64 run, Batch batch,
@@ -23,12 +35,7 @@ void evaluate_in_place(const Landscape<R>& f, const EvaluateArrays<R>& a, i64 ru
     using P = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(rows)>>, const Pack<R>, Pack<R>>;
     return reinterpret_cast<P*>(rows ? rows + run * f.dim : nullptr);
   };
-  if (a.value && a.grad)
-    f.value_and_grad(a.value + run, packs(a.grad), packs(a.x), layout, batch, scratch);
-  else if (a.value)
-    f.value(a.value + run, packs(a.x), layout, batch, scratch);
-  else if (a.grad)
-    f.grad(packs(a.grad), packs(a.x), layout, batch, scratch);
+  measure(f, a.value ? a.value + run : nullptr, packs(a.grad), packs(a.x), layout, batch, scratch);
   if (a.hvp) f.hvp(packs(a.hvp), packs(a.x), packs(a.v), layout, batch, scratch);
 }
 
@@ -42,12 +49,7 @@ void evaluate_group(const Landscape<R>& f, const EvaluateArrays<R>& a, i64 first
     for (int lane = 0; lane < lanes; ++lane) visit(lane, (first + lane) * dim);
   };
   each_lane([&](int lane, i64 at) { load_row(room.x.get(), layout, dim, lane, a.x + at); });
-  if (a.value && a.grad)
-    f.value_and_grad(value, room.out.get(), room.x.get(), layout, batch, room.scratch);
-  else if (a.value)
-    f.value(value, room.x.get(), layout, batch, room.scratch);
-  else if (a.grad)
-    f.grad(room.out.get(), room.x.get(), layout, batch, room.scratch);
+  measure(f, a.value ? value : nullptr, a.grad ? room.out.get() : nullptr, room.x.get(), layout, batch, room.scratch);
   if (a.value) std::copy(value, value + lanes, a.value + first);
   if (a.grad) each_lane([&](int lane, i64 at) { store_row(room.out.get(), layout, dim, lane, a.grad + at); });
   if (!a.hvp) return;
