@@ -49,6 +49,29 @@ OPTLAB_HD void dropout_span(R* y, const R* x, i64 first_element, i64 n, R keep_s
   }
 }
 
+/// The words of one block of four elements in every run.
+template <class R>
+OPTLAB_HD void draw_block_of_runs(Bits<Pack<R>>* words, u32 block, Bits<Pack<R>> run, DrawAddress at) {
+  if constexpr (sizeof(R) == 4) {
+    RandomWords<PackF>::draw_runs(words, block, run, at.step, at.stream, at.seed);
+  } else {
+    const auto p = philox_varying_second<PackW>(block, run, step_low(at.step), step_high(at.step, at.stream), at.seed);
+    for (int i = 0; i < 4; ++i) words[i] = p.word[i] & 0xffffffffull;
+  }
+}
+
+/// The same for runs in the lanes, elements first to first + n, in place.
+template <class R>
+void dropout_runs(Pack<R>* x, i64 first, i64 n, R keep_scale, u32 threshold, Bits<Pack<R>> run, DrawAddress at) {
+  const Bits<Pack<R>> least = Bits<Pack<R>>{} + threshold;
+  for (i64 i = 0; i < n;) {
+    Bits<Pack<R>> words[4];
+    draw_block_of_runs<R>(words, static_cast<u32>((first + i) / 4), run, at);
+    for (i64 j = (first + i) % 4; j < 4 && i < n; ++j, ++i)
+      x[i] = x[i] * select<Pack<R>>((words[j] >> 8) >= least, splat(keep_scale), Pack<R>{});
+  }
+}
+
 /// All of an array, in `threads` threads.
 template <class R>
 void dropout(R* y, const R* x, i64 n, double p, u32 run, DrawAddress at, int threads);

@@ -6,6 +6,17 @@
 
 namespace optlab {
 
+/// What y = f(z) / kept came from: f(z) where it is kept; what stands elsewhere meets a factor 0. Rounding may not
+/// carry it out of the range of f, where slopes would have the wrong sign. y may be out.
+template <class R>
+void unmask(R* out, const R* y, i64 n, R kept, const Activation<R>& f, R parameter) {
+  const R low = f.low(parameter), high = f.high(parameter);
+  for (i64 i = 0; i < n; ++i) {
+    const R x = y[i] * kept;
+    out[i] = x < low ? low : x > high ? high : x;
+  }
+}
+
 template <class R>
 struct Follow {
   static constexpr i64 kSpan = 64;  ///< the longest span
@@ -60,13 +71,9 @@ struct Follow {
     for (i64 i = 0; i < n; ++i) room[i] = from[i] * kept;
     return room;
   }
-  /// f(z) where it is kept; what stands elsewhere meets a factor 0. Rounding may not carry it out of the range of f,
-  /// where slopes would have the wrong sign.
   const R* unmasked(R* room, const R* y, i64 n) const {
     if (p == 0) return y;
-    const R low = activation->low(parameter), high = activation->high(parameter);
-    scaled(room, y, n);
-    for (i64 i = 0; i < n; ++i) room[i] = room[i] < low ? low : room[i] > high ? high : room[i];
+    unmask(room, y, n, static_cast<R>(1 - p), *activation, parameter);
     return room;
   }
 };

@@ -48,7 +48,13 @@ class LanePass {
  public:
   using P = Pack<R>;
   LanePass(const NetworkSetup<R>& setup, const P* theta, const Batch& batch, LaneRoom<R>& room)
-      : s_(setup), theta_(theta), room_(room), wide_(setup.layers.back().out), samples_(setup.data, batch, wide_) {}
+      : s_(setup),
+        theta_(theta),
+        room_(room),
+        wide_(setup.layers.back().out),
+        samples_(setup.data, batch, wide_),
+        draws_(setup.frozen ? setup.frozen.get() : batch.draws),
+        run_(setup.frozen ? Bits<P>{} + setup.frozen_run : (lane_numbers<R>() + batch.run) & 0xffffffffu) {}
 
   void run(R* value, P* g) {
     P total{};
@@ -73,7 +79,7 @@ class LanePass {
         const i64 n = std::min(kAtOnce, block.end - row);
         forward(first + row, n);
         loss(terms, first + row, n, how.template weight<R>(), g != nullptr);
-        if (g) backward(grad, row, n, row == block.begin ? Into::fresh : Into::resumed, rows);
+        if (g) backward(grad, first, row, n, row == block.begin ? Into::fresh : Into::resumed, rows);
       }
       if (grad != g) add_weights(g, grad);
     }
@@ -91,9 +97,28 @@ class LanePass {
       if (layer.bias >= 0)
         for (i64 i = 0; i < n; ++i)
           for (i64 j = 0; j < layer.out; ++j) y[i * layer.out + j] = y[i * layer.out + j] + theta_[layer.bias + j];
-      const Activation<R>& f = *s_.options.activation;
-      if (!layer.last) f.forward(numbers(y), numbers(y), n * layer.out * kLanes<R>, s_.options.parameter);
+      if (layer.last) return;
+      s_.options.activation->forward(numbers(y), numbers(y), n * layer.out * kLanes<R>, s_.options.parameter);
+      drop_out(y, layer, first, n);
     }
+  }
+
+  void drop_out(P* x, const Layer& layer, i64 first, i64 n) const {
+    const double p = s_.options.dropout;
+    if (p == 0 || !draws_) return;
+    const i64 element = samples_.count() * layer.dropped_before + first * layer.out;
+    dropout_runs<R>(x, element, n * layer.out, static_cast<R>(1 / (1 - p)), dropout_threshold(p), run_, *draws_);
+  }
+
+  /// The gradient by what the activation was given.
+  void through_activation(P* dz, P* y, const Layer& layer, i64 first, i64 n) const {
+    const i64 count = n * layer.out * kLanes<R>;
+    const Activation<R>& f = *s_.options.activation;
+    const R parameter = s_.options.parameter;
+    drop_out(dz, layer, first, n);
+    if (s_.options.dropout > 0 && draws_)
+      unmask(numbers(y), numbers(y), count, static_cast<R>(1 - s_.options.dropout), f, parameter);
+    f.backward(numbers(dz), numbers(dz), numbers(y), count, parameter);
   }
 
   /// Adds the terms of n samples, and leaves the gradient by the outputs.
@@ -111,13 +136,11 @@ class LanePass {
     }
   }
 
-  void backward(P* g, i64 row, i64 n, Into into, i64 rows) {
+  void backward(P* g, i64 first, i64 row, i64 n, Into into, i64 rows) {
     for (std::size_t k = s_.layers.size(); k-- > 0;) {
       const Layer& layer = s_.layers[k];
-      const Activation<R>& f = *s_.options.activation;
       P* dz = room_.slope;
-      if (!layer.last)
-        f.backward(numbers(dz), numbers(dz), numbers(room_.y[k + 1]), n * layer.out * kLanes<R>, s_.options.parameter);
+      if (!layer.last) through_activation(dz, room_.y[k + 1], layer, first + row, n);
       if (layer.bias >= 0) add_biases(room_.biases[k], dz, layer.out, row, n, rows);
       multiply_lanes<R>(g + layer.weight, {dz, 1, layer.out}, {room_.y[k], 1, layer.in}, {layer.out, layer.in, n},
                         into);
@@ -159,13 +182,15 @@ class LanePass {
   LaneRoom<R>& room_;
   const i64 wide_;
   const LaneSamples<R> samples_;
+  const DrawAddress* draws_;  // none: no dropout
+  const Bits<P> run_;
 };
 
 }  // namespace
 
 template <class R>
 bool lanes_can_be_runs(const NetworkSetup<R>& s) {
-  if (s.options.dropout > 0 || s.loss.jacobian > 0) return false;
+  if (s.loss.jacobian > 0) return false;
   return std::all_of(s.layers.begin(), s.layers.end(), [](const Layer& l) { return l.norm == LayerNorm::none; });
 }
 

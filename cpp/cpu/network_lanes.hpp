@@ -5,7 +5,7 @@
 
 namespace optlab {
 
-/// Whether lanes can be runs: nothing ties samples together or is drawn.
+/// Whether lanes can be runs: nothing is normalized, and no derivative by inputs is penalized.
 template <class R>
 bool lanes_can_be_runs(const NetworkSetup<R>& setup);
 

@@ -12,21 +12,22 @@ from optlab.nn import MLP
 
 RUNS = 19  # more than one register holds, the last one not full
 CASES = [
-    # widths, activation, loss, bias, samples (more than one chunk or block), batch size
-    ([3, 5, 4], "relu", "cross_entropy", None, 50, 7),
-    ([2, 16, 16, 2], "tanh", "smoothed", None, 1200, 32),
-    ([3, 7, 4], "elu", "shares", None, 40, None),
-    ([6, 530, 1], "sigmoid", "mse", None, 1100, 600),
-    ([7, 1], "relu", "huber", False, 4500, None),
-    ([4, 3, 40], "leaky_relu", "cross_entropy", False, 70, None),
-    ([1, 9, 3], "tanh", "kl_divergence", None, 4500, 65),
-    ([5, 4, 2], "sigmoid", "binary_cross_entropy", None, 33, None),
-    ([13, 8, 6, 2], "relu", "l1", None, 65, 64),
+    # widths, activation, loss, bias, dropout, samples (more than one chunk or block), batch size
+    ([3, 5, 4], "relu", "cross_entropy", None, 0.3, 50, 7),
+    ([2, 16, 16, 2], "tanh", "smoothed", None, 0.0, 1200, 32),
+    ([3, 7, 4], "elu", "shares", None, 0.0, 40, None),
+    ([6, 530, 1], "sigmoid", "mse", None, 0.1, 1100, 600),
+    ([7, 1], "relu", "huber", False, 0.0, 4500, None),
+    ([4, 3, 40], "leaky_relu", "cross_entropy", False, 0.0, 70, None),
+    ([1, 9, 3], "tanh", "kl_divergence", None, 0.0, 4500, 65),
+    ([5, 4, 2], "sigmoid", "binary_cross_entropy", None, 0.5, 33, None),
+    ([13, 8, 7, 6, 2], "elu", "l1", None, 0.2, 65, 64),
+    ([2, 3, 1], "tanh", "mse", None, 0.5, 4200, None),
 ]
 
 
 def problem(case: Any, dtype: str) -> ol.nn.NetworkLandscape:
-    widths, activation, loss, bias, n, _ = case
+    widths, activation, loss, bias, dropout, n, _ = case
     rng = np.random.default_rng(n)
     X = rng.standard_normal((n, widths[0])).astype(dtype)
     y = (
@@ -35,7 +36,7 @@ def problem(case: Any, dtype: str) -> ol.nn.NetworkLandscape:
         else rng.dirichlet(np.ones(widths[-1]), n)
     )
     y = y if y.ndim == 1 else y.astype(dtype)
-    mlp = MLP(widths, activation, bias=bias, dtype=dtype)
+    mlp = MLP(widths, activation, bias=bias, dropout=dropout, dtype=dtype)
     smoothing = 0.1 if loss == "smoothed" else 0.0
     loss = "cross_entropy" if loss in ("smoothed", "shares") else loss
     return mlp.on(X, y, loss, label_smoothing=smoothing, weight_decay=0.01, l1=0.001)
@@ -67,6 +68,12 @@ def test_points_in_lanes_are_points_alone(batch: Any) -> None:
         assert value[run] == f.value(theta[run], batch=batch)
         assert (grad[run] == f.grad(theta[run], batch=batch)).all()
         assert (product[run] == f.hvp(theta[run], v[run], batch=batch)).all()
+
+
+def test_frozen_masks_are_the_same_in_every_lane() -> None:
+    f = problem(CASES[0], "float32").sample(4, 2, run=3)
+    theta = f.mlp.init(1, runs=RUNS)
+    assert (f.grad(theta)[RUNS - 1] == f.grad(theta[RUNS - 1])).all()
 
 
 def test_a_run_that_diverges_leaves_the_others_alone() -> None:
