@@ -62,7 +62,8 @@ void evaluate_group(const Landscape<R>& f, const EvaluateArrays<R>& a, i64 first
 
 template <class R>
 void evaluate(const Landscape<R>& f, EvaluateArrays<R> a, i64 runs, Batch batch, int threads) {
-  const Layout layout = f.layout_for(runs, false);
+  // What may stand anywhere has its products in a direction there.
+  const Layout layout = a.hvp && f.in_place() ? Layout::elements : f.layout_for(runs, false);
   const i64 width = layout == Layout::runs ? kLanes<R> : 1;
   const bool in_place = f.in_place() && layout == Layout::elements;
   batch.threads = threads;

@@ -102,7 +102,8 @@ class Landscape {
     return supports(Layout::elements) ? cheaper_layout<R>(runs, dim, noisy) : Layout::runs;
   }
   virtual i64 samples() const { return 0; }
-  /// Whether points may stand anywhere in memory, without room behind them: then nothing is copied.
+  /// Whether points in the layout of elements may stand anywhere in memory, without room behind them: then nothing is
+  /// copied, and hvp() is asked for in that layout alone.
   virtual bool in_place() const { return false; }
   /// Whether steps draw more than a batch.
   virtual bool random() const { return false; }

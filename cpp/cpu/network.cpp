@@ -44,8 +44,7 @@ class Feedforward final : public Network<R> {
     const PassKind kind = s_.loss.jacobian > 0 ? PassKind::jacobian : PassKind::gradient;
     run(kind, out, numbers(g), numbers(x), nullptr, batch, scratch);
   }
-  void hvp(P* h, const P* x, const P* v, Layout layout, Batch batch, Buffer<P>& scratch) const override {
-    if (layout == Layout::runs) return hvp_of_lanes(h, x, v, batch, scratch);
+  void hvp(P* h, const P* x, const P* v, Layout, Batch batch, Buffer<P>& scratch) const override {
     run(PassKind::curvature, nullptr, numbers(h), numbers(x), numbers(v), batch, scratch);
   }
 
@@ -104,21 +103,6 @@ class Feedforward final : public Network<R> {
     evaluate_lanes(s_, total, g, x, batch, scratch);
     if (value) std::copy_n(total, kLanes<R>, value);
     penalize<R, true>(value, numbers(g), numbers(x), nullptr, this->dim, s_.loss);
-  }
-
-  /// One run after the other: its passes are many more, and points to be probed are few.
-  void hvp_of_lanes(P* h, const P* x, const P* v, const Batch& batch, Buffer<P>& scratch) const {
-    const i64 packs = this->packs(Layout::elements);
-    const Buffer<P> rows(3 * packs);
-    P *theta = rows.get(), *direction = theta + packs, *product = direction + packs;
-    for (int lane = 0; lane < kLanes<R>; ++lane) {
-      Batch one = batch;
-      if (batch.index) one.index += lane * batch.lane_step;
-      store_row(x, Layout::runs, this->dim, lane, numbers(theta));
-      store_row(v, Layout::runs, this->dim, lane, numbers(direction));
-      run(PassKind::curvature, nullptr, numbers(product), numbers(theta), numbers(direction), one, scratch);
-      load_row(h, Layout::runs, this->dim, lane, numbers(product));
-    }
   }
 
   LayerPass<R> pass(std::size_t k, const Evaluation<R>& e) const { return {s_.layers[k], s_.options, e}; }

@@ -75,9 +75,8 @@ def density(
     probe is a Gauss quadrature of the spectrum. Reorthogonalization is full: without it, outliers come back as ghosts.
     It keeps ``steps · dim`` float64 numbers. All products and sums have one order: the bits do not depend on threads.
 
-    Accuracy: in float32, products blur every node by about 1e-6 of the largest |eigenvalue|; Lanczos vectors and sums
-        are
-    float64.
+    Accuracy: Lanczos vectors and sums are float64; in float32, products blur every node by about 1e-6 of the largest
+    |eigenvalue|.
 
     Args:
         f: A landscape without randomness, or frozen by ``f.sample(seed, step, run)``.
