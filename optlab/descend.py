@@ -172,7 +172,7 @@ class _CompiledLoop:
             return
         self.compiled.flush()
         for name, probe in study.probes.items():
-            study.probed[name].append(probe.value(study.last))
+            study.probed[name].append(np.array(probe.value(study.last.copy())))  # a probe may keep what it is given
 
 
 class _OutsideLoop(_CompiledLoop):

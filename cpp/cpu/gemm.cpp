@@ -155,9 +155,9 @@ void nothing_to_sum(R* c, i64 stride, ProductShape shape, bool add, const Epilog
   if (epilogue) epilogue->apply(c, stride, 0, shape.m, 0, shape.n);
 }
 
-/// Below so many products a second thread costs more than it brings, and below so many all operands are in the
-/// first-level cache.
-constexpr i64 kWorthSharing = 1 << 18, kWorthPacking = 1 << 16;
+/// Below so many products a second thread costs more than it brings, and below so many, of operands that the
+/// first-level cache holds, packing does.
+constexpr i64 kWorthSharing = 1 << 20, kWorthPacking = 1 << 16, kFitsCache = 1 << 13;
 
 }  // namespace
 
@@ -167,7 +167,8 @@ void multiply(R* c, i64 stride, Matrix<R> a, Matrix<R> b, ProductShape shape, bo
   if (shape.m == 0 || shape.n == 0) return;
   if (shape.k == 0) return nothing_to_sum(c, stride, shape, add, epilogue);
   const Product<R> product(c, stride, a, b, shape, add, epilogue);
-  if (shape.k <= kBlockK && shape.m * shape.n * shape.k <= kWorthPacking) return product.whole();
+  if (shape.m * shape.n * shape.k <= kWorthPacking && (shape.m + shape.n) * shape.k <= kFitsCache && shape.k <= kBlockK)
+    return product.whole();
   const i64 packs = parts_of(shape.n, kLanes<R>);
   if (shape.m * shape.n * shape.k < kWorthSharing) threads = 1;
   const Grid grid = best_grid(shape, kLanes<R>, threads, epilogue && epilogue->whole_columns());

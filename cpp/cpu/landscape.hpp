@@ -26,14 +26,14 @@ inline i64 packs_of(i64 dim, Layout layout, int lanes) {
 template <class R>
 void load_row(Pack<R>* group, Layout layout, i64 dim, int lane, const R* row) {
   if (layout == Layout::elements)
-    std::memcpy(group, row, static_cast<std::size_t>(dim) * sizeof(R));
+    std::memcpy(reinterpret_cast<R*>(group), row, static_cast<std::size_t>(dim) * sizeof(R));
   else
     for (i64 i = 0; i < dim; ++i) group[i][lane] = row[i];
 }
 template <class R>
 void store_row(const Pack<R>* group, Layout layout, i64 dim, int lane, R* row) {
   if (layout == Layout::elements)
-    std::memcpy(row, group, static_cast<std::size_t>(dim) * sizeof(R));
+    std::memcpy(row, reinterpret_cast<const R*>(group), static_cast<std::size_t>(dim) * sizeof(R));
   else
     for (i64 i = 0; i < dim; ++i) row[i] = group[i][lane];
 }

@@ -18,21 +18,21 @@ class LaneSamples {
   /// Rows first to first + n of a matrix with one for every sample.
   void gather(P* to, const R* matrix, i64 wide, i64 first, i64 n) const {
     for (i64 i = 0; i < n; ++i, to += wide)
-      if (together())
+      if (shared())
         for (i64 j = 0; j < wide; ++j) to[j] = splat(matrix[sample(first + i, 0) * wide + j]);
       else
         gather_row(to, matrix, wide, first + i);
   }
 
   Bits<P> label(i64 i) const {
-    if (together()) return Bits<P>{} + label_of(i, 0);
+    if (shared()) return Bits<P>{} + label_of(i, 0);
     Bits<P> labels{};
     for (int lane = 0; lane < kLanes<R>; ++lane) labels[lane] = label_of(i, lane);
     return labels;
   }
 
  private:
-  bool together() const { return !batch_.index || batch_.lane_step == 0; }
+  bool shared() const { return !batch_.index || batch_.lane_step == 0; }
   i64 sample(i64 i, int lane) const { return batch_.index ? batch_.index[lane * batch_.lane_step + i] : i; }
 
   void gather_row(P* to, const R* matrix, i64 wide, i64 i) const {

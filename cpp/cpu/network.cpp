@@ -10,7 +10,7 @@
 namespace optlab {
 namespace {
 
-constexpr i64 kSmallNetwork = 1 << 19;  // bytes of the parameters of a group
+constexpr i64 kSmallNetwork = 1 << 20;  // bytes
 
 template <class R>
 class Feedforward final : public Network<R> {
@@ -22,9 +22,9 @@ class Feedforward final : public Network<R> {
   }
 
   bool supports(Layout layout) const override { return layout == Layout::elements || lanes_can_be_runs(s_); }
-  /// A group of runs wants to stay in the cache of a core, and idle lanes cost as much as busy ones.
+  /// A group of runs wants to stay in the cache of a core, and at least half of the lanes must be busy to be worth it.
   Layout layout_for(i64 runs, bool) const override {
-    const bool small = this->dim * kRegister <= kSmallNetwork, many = 2 * runs >= kLanes<R>;
+    const bool small = lane_bytes(s_) <= kSmallNetwork, many = runs > 1 && 2 * runs >= kLanes<R>;
     return small && many && lanes_can_be_runs(s_) ? Layout::runs : Layout::elements;
   }
   i64 samples() const override { return s_.data.samples; }

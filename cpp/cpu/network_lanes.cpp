@@ -22,6 +22,7 @@ template <class R>
 struct LaneRoom {
   using P = Pack<R>;
   LaneRoom(const NetworkSetup<R>& s, bool backward, Cutter<R>& cut) {
+    static_assert(sizeof(BiasSum<R>) == 3 * sizeof(P), "packs are cut for it");
     const auto packs = [&](i64 n) { return reinterpret_cast<P*>(cut.take(n * kLanes<R>)); };
     i64 widest = 0;
     y.push_back(packs(kAtOnce * s.layers.front().in));
@@ -195,6 +196,13 @@ bool lanes_can_be_runs(const NetworkSetup<R>& s) {
 }
 
 template <class R>
+i64 lane_bytes(const NetworkSetup<R>& setup) {
+  i64 wide = setup.layers.front().in;
+  for (const Layer& layer : setup.layers) wide += layer.out;
+  return (setup.dim + kAtOnce * wide) * kRegister;
+}
+
+template <class R>
 void evaluate_lanes(const NetworkSetup<R>& setup, R* value, Pack<R>* g, const Pack<R>* theta, const Batch& batch,
                     Buffer<Pack<R>>& scratch) {
   Cutter<R> count(nullptr);
@@ -207,6 +215,7 @@ void evaluate_lanes(const NetworkSetup<R>& setup, R* value, Pack<R>* g, const Pa
 
 #define OPTLAB_INSTANTIATE(R)                              \
   template bool lanes_can_be_runs(const NetworkSetup<R>&); \
+  template i64 lane_bytes(const NetworkSetup<R>&);         \
   template void evaluate_lanes(const NetworkSetup<R>&, R*, Pack<R>*, const Pack<R>*, const Batch&, Buffer<Pack<R>>&);
 OPTLAB_INSTANTIATE(float)
 OPTLAB_INSTANTIATE(double)

@@ -9,6 +9,10 @@ namespace optlab {
 template <class R>
 bool lanes_can_be_runs(const NetworkSetup<R>& setup);
 
+/// How many bytes the parameters of a group take, and what it works on at a time.
+template <class R>
+i64 lane_bytes(const NetworkSetup<R>& setup);
+
 /// Values, one in each lane, and gradients (unless g is null) of the loss, without penalties on parameters.
 template <class R>
 void evaluate_lanes(const NetworkSetup<R>& setup, R* value, Pack<R>* g, const Pack<R>* theta, const Batch& batch,

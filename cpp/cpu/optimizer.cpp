@@ -25,7 +25,7 @@ Pack<R> norm_of_runs(const std::vector<Segment>& segments, Visit element) {
 
 }  // namespace
 
-OptimizerSetup joined(OptimizerSetup setup) {
+OptimizerSetup merged(OptimizerSetup setup) {
   const double inf = std::numeric_limits<double>::infinity();
   if (setup.quantized || setup.clip_norm < inf || setup.max_norm < inf || find_rule<double>(setup.rule).layerwise)
     return setup;

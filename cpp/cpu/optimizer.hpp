@@ -28,7 +28,7 @@ struct OptimizerSetup {
 };
 
 /// The same with neighbouring segments that have the same hyperparameters as one, where none has norms of its own.
-OptimizerSetup joined(OptimizerSetup setup);
+OptimizerSetup merged(OptimizerSetup setup);
 
 /// The learning rate of one step: the hyperparameter times a factor, or given anew for one row or each.
 struct Rate {

@@ -14,7 +14,7 @@ bool noisy(const StudySetup<R>& s) {
 template <class R>
 Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
     : setup_(std::move(setup)),
-      optimizer_(joined(setup_.optimizer)),
+      optimizer_(merged(setup_.optimizer)),
       arrays_(std::move(arrays)),
       layout_(setup_.landscape ? setup_.landscape->layout_for(setup_.runs, noisy(setup_))
                                : cheaper_layout<R>(setup_.runs, setup_.dim, noisy(setup_))),

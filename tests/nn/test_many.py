@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,44 @@ def test_runs_in_lanes_are_runs_alone(case: Any, dtype: str) -> None:
         assert (together.last[run] == alone.last[0]).all()
         assert (together.value[:, run] == alone.value[:, 0]).all()
         assert (together.grad_norm[:, run] == alone.grad_norm[:, 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        (ol.AdamW(lr=np.linspace(1e-3, 1e-2, RUNS), weight_decay=0.1), {}),
+        (ol.AdamW(lr=1e-2, groups={"*.bias": {"weight_decay": 0.3, "lr": 1e-3}}), {"noise": 1e-6}),
+        (ol.AdamW8bit(lr=1e-2), {}),
+        (ol.LAMB(lr=1e-2), {"gradient_noise": 1e-2}),
+        (ol.SGD(lr=0.1, momentum=0.9, clip_norm=0.1, max_norm=2.0, l1=1e-4), {"stop": ol.stop.value(0.9)}),
+        (ol.SGD(lr=0.1), {"perturbation": ol.Perturbation(radius=0.1, grad_norm=10.0, wait=2)}),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+def test_every_way_of_stepping_is_the_same_in_lanes(optimizer: Any, options: Any) -> None:
+    f, first = problem(CASES[1], "float32"), 2**32 - RUNS
+    start = f.mlp.init(0, runs=RUNS)
+    together = ol.descend(f, optimizer, start, 8, batch_size=32, seed=1, first_run=first, **options)
+    for run in (0, RUNS - 1):
+        own = replace(optimizer, lr=float(np.broadcast_to(optimizer.lr, RUNS)[run]))
+        alone = ol.descend(f, own, start[run], 8, batch_size=32, seed=1, first_run=first + run, **options)
+        assert (together.last[run] == alone.last[0]).all()
+
+
+@pytest.mark.parametrize("runs", [1, RUNS])
+def test_a_probe_may_do_with_its_points_what_it_will(runs: int) -> None:
+    f = problem(CASES[0], "float64")
+
+    def spoil(x: Any) -> Any:
+        x -= x.mean(axis=-1, keepdims=True)
+        return x[..., 0]
+
+    start = f.mlp.init(0, runs=runs)
+    probe = ol.landscapes.Custom(f.dim, value=spoil, grad=lambda x: x)
+    seen = ol.descend(f, ol.SGD(lr=0.1), start, 4, record=1, probes={"p": probe})
+    unseen = ol.descend(f, ol.SGD(lr=0.1), start, 4, record=1)
+    assert (seen.last == unseen.last).all() and (seen.value == unseen.value).all()
+    assert len(np.unique(seen.probes["p"][:, 0])) == 5
 
 
 @pytest.mark.parametrize("batch", [None, np.array([3, 1, 4, 1, 5])])
