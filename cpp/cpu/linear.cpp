@@ -41,15 +41,15 @@ class RowEpilogue : public Epilogue<R> {
 /// rows in rising order, by blocks whose sums are added with the rounding error carried along.
 template <class R, class Span>
 void spans_and_column_sums(R* sums, const R* dz, LinearShape shape, int threads, Span span) {
-  constexpr i64 width = Follow<R>::kSpan, block = 64;
+  constexpr i64 width = Follow<R>::kSpan;
   if (shape.batch * shape.out < 1 << 16) threads = 1;
   parallel((shape.out + width - 1) / width, threads, [&](i64 begin, i64 end) {
     for (i64 j = begin * width; j < std::min(shape.out, end * width); j += width) {
       const i64 n = std::min(width, shape.out - j);
       CarriedTotal<R> total[width];
-      for (i64 first = 0; first < shape.batch; first += block) {
+      for (i64 first = 0; first < shape.batch; first += kBiasBlock) {
         R part[width] = {};
-        const i64 last = std::min(shape.batch, first + block);
+        const i64 last = std::min(shape.batch, first + kBiasBlock);
         if (n == shape.out)  // then rows follow each other without a gap
           for (i64 at = first * n; at < last * n; at += width) span(at, std::min(width, last * n - at));
         for (i64 i = first; i < last; ++i) {

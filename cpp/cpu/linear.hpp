@@ -9,6 +9,9 @@ struct LinearShape {
   i64 batch, in, out;
 };
 
+/// Rows in one sum of a bias's gradient; the sums are added with the rounding error carried along.
+inline constexpr i64 kBiasBlock = 64;
+
 /// bias may be nullptr.
 template <class R>
 void linear_forward(R* y, const R* x, const R* weight, const R* bias, LinearShape shape, const Follow<R>& follow,

@@ -9,8 +9,7 @@
 namespace optlab {
 namespace {
 
-constexpr i64 kAtOnce = 32;     // samples
-constexpr i64 kBiasBlock = 64;  // samples in one sum of a bias's gradient, as linear_backward() takes them
+constexpr i64 kAtOnce = 32;  // samples
 
 template <class R>
 struct BiasSum {
