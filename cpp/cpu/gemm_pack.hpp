@@ -32,6 +32,19 @@ OPTLAB_HD void turn(R* to, i64 width, const R* from, i64 across, i64 rows, i64 s
     if (whole || j < steps) store(to + j * width, column[j]);
 }
 
+/// Half a pack of rows for two groups of k: those of the second group stand in the upper half of the packs.
+template <class R>
+OPTLAB_HD void turn_halves(R* to, const R* from, i64 across) {
+  constexpr i64 half = kLanes<R> / 2, group = kGroup<R>;
+  Pack<R> column[kGroup<R>];
+  load_turned<R>(column, [=](i64 i) { return load_group(from + i % half * across + i / half * group, group); });
+#pragma GCC unroll 4
+  for (i64 j = 0; j < group; ++j) {
+    std::memcpy(to + j * half, &column[j], half * sizeof(R));
+    std::memcpy(to + (group + j) * half, reinterpret_cast<const R*>(&column[j]) + half, half * sizeof(R));
+  }
+}
+
 /// Rows contiguous in k.
 template <class R>
 void pack_turned(R* to, i64 width, const Strip<R>& from, i64 k) {
@@ -40,6 +53,8 @@ void pack_turned(R* to, i64 width, const Strip<R>& from, i64 k) {
     const i64 rows = from.valid - first;
     const R* source = from.data + first * from.across;
     i64 p = 0;
+    if (2 * width == lanes && rows == width)
+      for (; p + 2 * group <= k; p += 2 * group) turn_halves(to + p * width, source + p, from.across);
     if (rows >= lanes)
       for (; p + group <= k; p += group)
         turn<R, true>(to + p * width + first, width, source + p, from.across, rows, group);

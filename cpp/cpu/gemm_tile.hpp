@@ -26,7 +26,7 @@ struct Tile {
   bool add;
 };
 
-/// Memory that is wanted soon: rows of so many bytes, fetched into the second-level cache a line at a time.
+/// Memory that is wanted soon: rows of so many bytes, fetched into the first-level cache a line at a time.
 class Lines {
  public:
   Lines() = default;
@@ -36,7 +36,7 @@ class Lines {
   }
   OPTLAB_HD void fetch(i64 lines) {
     for (; lines > 0 && rows_ > 0; --lines) {
-      __builtin_prefetch(reinterpret_cast<const char*>(at_), 0, 2);
+      __builtin_prefetch(reinterpret_cast<const char*>(at_), 0, 3);
       at_ += kLine;
       if (at_ >= row_ + length_) {
         --rows_;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -40,27 +41,28 @@ class Pool {
  public:
   void run(int parts, const std::function<void(int)>& part) {
     const std::lock_guard<std::mutex> one_at_a_time(busy_);
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      while (static_cast<int>(workers_.size()) < parts - 1) start(static_cast<int>(workers_.size()) + 1);
-      part_ = &part;
-      parts_ = parts;
-      pending_ = parts - 1;
-      error_ = nullptr;
-      make_room();
-      ++round_;
-    }
-    wake_.notify_all();
+    while (static_cast<int>(workers_.size()) < parts - 1) start();
+    make_room();
+    error_ = nullptr;
+    pending_ = parts - 1;
+    for (int i = 0; i < parts - 1; ++i) workers_[static_cast<std::size_t>(i)]->part = &part;
+    if (asleep_) wake(wake_);
     guarded(part, 0);
-    soon([this] { return pending_ == 0; });
-    std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return pending_ == 0; });
+    await(done_, [this] { return pending_ == 0; });
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
-  void start(int index) {
-    workers_.emplace_back([this, index, seen = round_.load()]() mutable { serve(index, seen); });
+  /// A thread, and what it is to do next. Each looks at a line of memory of its own.
+  struct alignas(64) Worker {
+    std::atomic<const std::function<void(int)>*> part{nullptr};
+    std::thread thread;
+  };
+
+  void start() {
+    workers_.push_back(std::make_unique<Worker>());
+    Worker& worker = *workers_.back();
+    worker.thread = std::thread([this, &worker, index = static_cast<int>(workers_.size())] { serve(worker, index); });
     caller_processor_ = -1;
   }
 
@@ -73,25 +75,36 @@ class Pool {
     if (here == caller_processor_ || here < 0 || sched_getaffinity(0, sizeof allowed, &allowed)) return;
     caller_processor_ = here;
     if (CPU_COUNT(&allowed) > 1) CPU_CLR(here, &allowed);
-    for (std::thread& worker : workers_) pthread_setaffinity_np(worker.native_handle(), sizeof allowed, &allowed);
+    for (const auto& worker : workers_)
+      pthread_setaffinity_np(worker->thread.native_handle(), sizeof allowed, &allowed);
 #endif
   }
 
-  void serve(int index, long long seen) {
+  void serve(Worker& worker, int index) {
     for (;;) {
-      const std::function<void(int)>* part;
-      soon([&] { return round_ != seen; });
-      {
-        std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return round_ != seen; });
-        seen = round_;
-        if (index >= parts_) continue;
-        part = part_;
-      }
-      guarded(*part, index);
-      const std::lock_guard<std::mutex> lock(mutex_);
-      if (--pending_ == 0) done_.notify_one();
+      await(wake_, [&] { return worker.part != nullptr; });
+      guarded(*worker.part, index);
+      worker.part = nullptr;
+      if (--pending_ == 0 && asleep_) wake(done_);
     }
+  }
+
+  /// Returns when `met` is true. Whoever changes that looks at `asleep_` afterwards, and whoever sleeps says so before
+  /// it looks once more: one of the two sees the other. While all are awake no lock is taken.
+  template <class Met>
+  void await(std::condition_variable& changed, Met met) {
+    if (soon(met)) return;
+    std::unique_lock<std::mutex> lock(mutex_);
+    ++asleep_;
+    changed.wait(lock, met);
+    --asleep_;
+  }
+
+  void wake(std::condition_variable& changed) {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+    }
+    changed.notify_all();
   }
 
   void guarded(const std::function<void(int)>& part, int index) {
@@ -106,11 +119,9 @@ class Pool {
 
   std::mutex busy_, mutex_;
   std::condition_variable wake_, done_;
-  std::vector<std::thread> workers_;
-  const std::function<void(int)>* part_ = nullptr;
-  int parts_ = 0, caller_processor_ = -1;
-  std::atomic<int> pending_{0};
-  std::atomic<long long> round_{0};
+  std::vector<std::unique_ptr<Worker>> workers_;
+  int caller_processor_ = -1;
+  std::atomic<int> pending_{0}, asleep_{0};
   std::exception_ptr error_;
 };
 
