@@ -16,6 +16,17 @@ struct Group {
   using Type = P;
   static constexpr int count = packs, lanes = Number<P>::lanes;
   static constexpr bool aligned = on_line;
+  static constexpr i64 at(int pack) { return pack * lanes; }
+};
+
+/// The same of fewer columns than `count` packs have: what would reach beyond the last column lies upon the last pack.
+template <class P, int packs>
+struct Ragged {
+  using Type = P;
+  static constexpr int count = packs, lanes = Number<P>::lanes;
+  static constexpr bool aligned = false;
+  i64 last;
+  OPTLAB_HD i64 at(int pack) const { return pack * lanes < last ? pack * lanes : last; }
 };
 
 template <class P>
@@ -38,47 +49,54 @@ OPTLAB_HD void fetch(const R* row) {
   for (i64 byte = 0; byte < bytes; byte += kLine) __builtin_prefetch(reinterpret_cast<const char*>(row) + byte);
 }
 
-/// Calls body(group, column) for groups of at most `most` packs that cover [begin, end). The ragged ends are packs that
-/// overlap their neighbours, so body must give the same when a column is seen twice. `head`: columns in front of the
-/// first one on a line, from where on groups are aligned if `stream`.
+/// Calls body(group, column) for groups of at most `most` packs that cover [begin, end). Packs of a ragged group may
+/// overlap, so body must give the same when a column is seen twice. `past` columns stand on the first one's line in
+/// front of it; the first group is so much shorter, and the others are aligned if `stream`.
 template <int most, bool stream, class R, class Body>
-void for_groups(i64 begin, i64 end, i64 head, Body body) {
+void for_groups(i64 begin, i64 end, i64 past, Body body) {
   using P = Pack<R>;
-  constexpr i64 lanes = kLanes<R>;
+  constexpr i64 lanes = kLanes<R>, width = most * lanes;
   if (end - begin < lanes) {
     for (i64 column = begin; column < end; ++column) body(Group<R, 1, false>{}, column);
     return;
   }
-  for (i64 column = begin; column < begin + head; column += lanes)
-    body(Group<P, 1, false>{}, column < end - lanes ? column : end - lanes);
-  i64 column = begin + head;
-  for (; end - column >= most * lanes; column += most * lanes) body(Group<P, most, stream>{}, column);
-  if constexpr (most > 4)
-    for (; end - column >= 4 * lanes; column += 4 * lanes) body(Group<P, 4, stream>{}, column);
-  for (; end - column >= lanes; column += lanes) body(Group<P, 1, stream>{}, column);
-  if (column < end) body(Group<P, 1, false>{}, end - lanes);
+  const auto ragged = [&](i64 column, i64 columns) {
+    if (columns > 4 * lanes)
+      body(Ragged<P, most>{columns - lanes}, column);
+    else if (columns > lanes)
+      body(Ragged<P, 4>{columns - lanes}, column);
+    else
+      body(Group<P, 1, false>{}, column + columns - lanes);
+  };
+  i64 column = begin;
+  if (past > 0 && end - begin > width - past) {
+    ragged(column, width - past);
+    column += width - past;
+  }
+  for (; end - column >= width; column += width) body(Group<P, most, stream>{}, column);
+  if (column < end) ragged(column, end - column);
 }
 
-/// The columns of a matrix in blocks, as many as a row is read at a time.
+/// The columns of a matrix in blocks, as many as a row is read at a time. All but the first begin on a line: `past`
+/// columns stand on the first one's line in front of it.
 struct Blocks {
-  i64 columns, width, head;  ///< head: the columns in front of the first one on a line; they belong to the first block
+  i64 columns, width, past;
   i64 count() const {
-    const i64 nearest = (columns - head + width / 2) / width;
+    const i64 nearest = (columns + past + width / 2) / width;
     return nearest > 0 ? nearest : 1;
   }
-  i64 begin(i64 k) const { return k == 0 ? 0 : head + k * width; }
-  i64 end(i64 k) const { return k == count() - 1 ? columns : head + (k + 1) * width; }
-  i64 head_of(i64 k) const { return k == 0 && head < columns ? head : 0; }
+  i64 begin(i64 k) const { return k == 0 ? 0 : k * width - past; }
+  i64 end(i64 k) const { return k == count() - 1 ? columns : (k + 1) * width - past; }
+  i64 past_of(i64 k) const { return k == 0 ? past : 0; }
 };
-inline constexpr i64 kBlock = 128;                        // columns
-inline constexpr i64 kWidest = kBlock + kBlock / 2 + 16;  // of the last block, which takes up to half a block more
+inline constexpr i64 kBlock = 128;                   // columns
+inline constexpr i64 kWidest = kBlock + kBlock / 2;  // of the last block, which takes up to half a block more
 
-/// The columns in front of the first on a line, or -1 if rows differ in that.
+/// How many columns stand on the line of the first one in front of it, or -1 if rows differ in that.
 template <class R>
-i64 head_of_lines(const R* out, i64 columns) {
+i64 past_line(const R* out, i64 columns) {
   if (columns * static_cast<i64>(sizeof(R)) % kLine) return -1;
-  const auto past = static_cast<i64>(reinterpret_cast<std::uintptr_t>(out) % kLine);
-  return past == 0 ? 0 : (kLine - past) / static_cast<i64>(sizeof(R));
+  return static_cast<i64>(reinterpret_cast<std::uintptr_t>(out) % kLine / sizeof(R));
 }
 
 }  // namespace optlab

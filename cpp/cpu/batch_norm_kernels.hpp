@@ -40,17 +40,17 @@ struct Moments {
   const R* x;
 
   template <class G>
-  OPTLAB_HD void chunk(G, i64 at, i64 stride, i64 rows, i64, R* out, i64 spacing) const {
+  OPTLAB_HD void chunk(G group, i64 at, i64 stride, i64 rows, i64, R* out, i64 spacing) const {
     using P = typename G::Type;
-    constexpr int n = G::count, lanes = G::lanes;
+    constexpr int n = G::count;
     alignas(kLine) P offsets[kChunkRows * n];
     P first[n], sum[n]{}, squares[n]{};
     const R* row = x + at;
-    for (int j = 0; j < n; ++j) first[j] = get<P>(row + j * lanes);
+    for (int j = 0; j < n; ++j) first[j] = get<P>(row + group.at(j));
     for (i64 r = 0; r < rows; ++r, row += stride) {
       fetch<G>(row + kAhead * stride);
       for (int j = 0; j < n; ++j) {
-        const P offset = get<P>(row + j * lanes) - first[j];
+        const P offset = get<P>(row + group.at(j)) - first[j];
         offsets[r * n + j] = offset;
         sum[j] = sum[j] + offset;
       }
@@ -62,9 +62,9 @@ struct Moments {
         squares[j] = squares[j] + offset * offset;
       }
     for (int j = 0; j < n; ++j) {
-      put<Group<P, 1, false>>(out + j * lanes, first[j]);
-      put<Group<P, 1, false>>(out + spacing + j * lanes, sum[j]);
-      put<Group<P, 1, false>>(out + 2 * spacing + j * lanes, squares[j]);
+      put<Group<P, 1, false>>(out + group.at(j), first[j]);
+      put<Group<P, 1, false>>(out + spacing + group.at(j), sum[j]);
+      put<Group<P, 1, false>>(out + 2 * spacing + group.at(j), squares[j]);
     }
   }
 
@@ -90,27 +90,27 @@ struct Sums {
   Field<R, dual> u, x, mean, rstd;
 
   template <class G>
-  OPTLAB_HD void chunk(G, i64 at, i64 stride, i64 rows, i64 column, R* out, i64 spacing) const {
+  OPTLAB_HD void chunk(G group, i64 at, i64 stride, i64 rows, i64 column, R* out, i64 spacing) const {
     using P = typename G::Type;
     using T = decltype(u.template at<P>(0));
-    constexpr int n = G::count, lanes = G::lanes;
+    constexpr int n = G::count;
     T centre[n], scale[n], plain[n]{}, with_x[n]{};
     for (int j = 0; j < n; ++j) {
-      centre[j] = mean.template at<P>(column + j * lanes);
-      scale[j] = rstd.template at<P>(column + j * lanes);
+      centre[j] = mean.template at<P>(column + group.at(j));
+      scale[j] = rstd.template at<P>(column + group.at(j));
     }
     for (i64 r = 0; r < rows; ++r, at += stride) {
       u.template fetch_row<G>(at + kAhead * stride);
       x.template fetch_row<G>(at + kAhead * stride);
       for (int j = 0; j < n; ++j) {
-        const T slope = u.template at<P>(at + j * lanes);
+        const T slope = u.template at<P>(at + group.at(j));
         plain[j] = plain[j] + slope;
-        with_x[j] = with_x[j] + slope * ((x.template at<P>(at + j * lanes) - centre[j]) * scale[j]);
+        with_x[j] = with_x[j] + slope * ((x.template at<P>(at + group.at(j)) - centre[j]) * scale[j]);
       }
     }
     for (int j = 0; j < n; ++j) {
-      keep(out + j * lanes, spacing, plain[j]);
-      keep(out + parts * spacing + j * lanes, spacing, with_x[j]);
+      keep(out + group.at(j), spacing, plain[j]);
+      keep(out + parts * spacing + group.at(j), spacing, with_x[j]);
     }
   }
 
@@ -139,18 +139,18 @@ struct Affine {
   R* out;
 
   template <class G>
-  OPTLAB_HD void rows(G, i64 at, i64 stride, i64 rows, const R* coefficient, i64 spacing) const {
+  OPTLAB_HD void rows(G group, i64 at, i64 stride, i64 rows, const R* coefficient, i64 spacing) const {
     using P = typename G::Type;
-    constexpr int n = G::count, lanes = G::lanes;
+    constexpr int n = G::count;
     P a[n], b[n], c[n];
     for (int j = 0; j < n; ++j) {
-      a[j] = get<P>(coefficient + j * lanes);
-      b[j] = get<P>(coefficient + spacing + j * lanes);
-      c[j] = get<P>(coefficient + 2 * spacing + j * lanes);
+      a[j] = get<P>(coefficient + group.at(j));
+      b[j] = get<P>(coefficient + spacing + group.at(j));
+      c[j] = get<P>(coefficient + 2 * spacing + group.at(j));
     }
     for (i64 r = 0; r < rows; ++r, at += stride) {
       fetch<G>(x + at + kAhead * stride);
-      for (int j = 0; j < n; ++j) put<G>(out + at + j * lanes, (get<P>(x + at + j * lanes) - a[j]) * b[j] + c[j]);
+      for (int j = 0; j < n; ++j) put<G>(out + at + group.at(j), (get<P>(x + at + group.at(j)) - a[j]) * b[j] + c[j]);
     }
   }
 };
@@ -165,24 +165,24 @@ struct Pair {
   R* out;
 
   template <class G>
-  OPTLAB_HD void rows(G, i64 at, i64 stride, i64 rows, const R* coefficient, i64 spacing) const {
+  OPTLAB_HD void rows(G group, i64 at, i64 stride, i64 rows, const R* coefficient, i64 spacing) const {
     using P = typename G::Type;
     using T = decltype(u.template at<P>(0));
-    constexpr int n = G::count, lanes = G::lanes;
+    constexpr int n = G::count;
     T b[n], c[n], m[n], k[n];
     const auto number = [&](int which, i64 column) {
       const R* from = coefficient + which * parts * spacing;
       return Field<R, dual>{from, from + spacing}.template at<P>(column);
     };
     for (int j = 0; j < n; ++j) {
-      b[j] = number(0, j * lanes), c[j] = number(1, j * lanes);
-      m[j] = number(2, j * lanes), k[j] = number(3, j * lanes);
+      b[j] = number(0, group.at(j)), c[j] = number(1, group.at(j));
+      m[j] = number(2, group.at(j)), k[j] = number(3, group.at(j));
     }
     for (i64 r = 0; r < rows; ++r, at += stride) {
       u.template fetch_row<G>(at + kAhead * stride);
       x.template fetch_row<G>(at + kAhead * stride);
       for (int j = 0; j < n; ++j) {
-        const i64 i = at + j * lanes;
+        const i64 i = at + group.at(j);
         write<G>(out + i, (u.template at<P>(i) * b[j] + c[j]) + (x.template at<P>(i) - m[j]) * k[j]);
       }
     }

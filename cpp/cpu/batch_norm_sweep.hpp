@@ -43,9 +43,11 @@ class Sweep {
     rest_ = rows - rows_ * folds_;
     chunks_ = (rows_ + kChunkRows - 1) / kChunkRows;
     threads_ = static_cast<int>(std::clamp<i64>(rows * features / kPerThread, 1, threads));
-    const i64 head = head_of_lines(output.out, stride_);
-    blocks_ = {columns(), kBlock, std::max<i64>(head, 0)};
-    stream_ = head >= 0 && rows * features * static_cast<i64>(sizeof(R)) >= kStreamBytes;
+    const i64 past = past_line(output.out, stride_);
+    // A ragged group costs as much as a whole one, and unaligned groups cost little: lines matter to streams alone.
+    stream_ = (past == 0 || (past > 0 && columns() >= 4 * kBlock)) &&
+              rows * features * static_cast<i64>(sizeof(R)) >= kStreamBytes;
+    blocks_ = {columns(), kBlock, stream_ ? past : 0};
     choose_parts();
   }
 
@@ -88,7 +90,7 @@ class Sweep {
   void branch(i64 block, i64 first, i64 count, R* out, i64 spacing) const {
     const i64 begin = blocks_.begin(block), end = blocks_.end(block);
     if (count == 1)
-      return for_groups<Reduce::most, false, R>(begin, end, blocks_.head_of(block), [&](auto group, i64 column) {
+      return for_groups<Reduce::most, false, R>(begin, end, blocks_.past_of(block), [&](auto group, i64 column) {
         reduce_.chunk(group, first * kChunkRows * stride_ + column, stride_, rows_in(first, 1), column,
                       out + column - begin, spacing);
       });
@@ -119,7 +121,7 @@ class Sweep {
   template <bool stream>
   void write_as(i64 block, i64 part) const {
     const i64 first = part * part_chunks_, rows = rows_in(first, part_chunks_);
-    for_groups<Output::most, stream, R>(blocks_.begin(block), blocks_.end(block), blocks_.head_of(block),
+    for_groups<Output::most, stream, R>(blocks_.begin(block), blocks_.end(block), blocks_.past_of(block),
                                         [&](auto group, i64 column) {
                                           output_.rows(group, first * kChunkRows * stride_ + column, stride_, rows,
                                                        coefficients_.get() + column, columns());
