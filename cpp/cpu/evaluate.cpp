@@ -11,7 +11,27 @@ namespace {
 template <class R>
 struct Room {
   explicit Room(i64 packs) : x(packs), v(packs), out(packs) {}
-  Buffer<Pack<R>> x, v, out, scratch;
+  Buffer<Pack<R>> x, v, out;
+};
+
+/// Memory for the working of a landscape, kept by each thread from call to call while it is small: fresh pages would
+/// cost a middle-sized network a tenth of a Hessian-vector product.
+template <class R>
+class KeptScratch {
+ public:
+  KeptScratch() : room_(kept()) {}
+  ~KeptScratch() {
+    constexpr i64 most = 1 << 25;  // bytes
+    if (room_.size() * static_cast<i64>(sizeof(Pack<R>)) > most) room_ = {};
+  }
+  operator Buffer<Pack<R>>&() { return room_; }
+
+ private:
+  static Buffer<Pack<R>>& kept() {
+    static thread_local Buffer<Pack<R>> room;
+    return room;
+  }
+  Buffer<Pack<R>>& room_;
 };
 
 /// The value and the gradient, or the one of them that is wanted.
@@ -42,19 +62,19 @@ void evaluate_in_place(const Landscape<R>& f, const EvaluateArrays<R>& a, i64 ru
 /// The points of a group, copied into packs.
 template <class R>
 void evaluate_group(const Landscape<R>& f, const EvaluateArrays<R>& a, i64 first, int lanes, Layout layout, Batch batch,
-                    Room<R>& room) {
+                    Room<R>& room, Buffer<Pack<R>>& scratch) {
   const i64 dim = f.dim;
   alignas(kRegister) R value[kLanes<R>];
   const auto each_lane = [&](auto visit) {
     for (int lane = 0; lane < lanes; ++lane) visit(lane, (first + lane) * dim);
   };
   each_lane([&](int lane, i64 at) { load_row(room.x.get(), layout, dim, lane, a.x + at); });
-  measure(f, a.value ? value : nullptr, a.grad ? room.out.get() : nullptr, room.x.get(), layout, batch, room.scratch);
+  measure(f, a.value ? value : nullptr, a.grad ? room.out.get() : nullptr, room.x.get(), layout, batch, scratch);
   if (a.value) std::copy(value, value + lanes, a.value + first);
   if (a.grad) each_lane([&](int lane, i64 at) { store_row(room.out.get(), layout, dim, lane, a.grad + at); });
   if (!a.hvp) return;
   each_lane([&](int lane, i64 at) { load_row(room.v.get(), layout, dim, lane, a.v + at); });
-  f.hvp(room.out.get(), room.x.get(), room.v.get(), layout, batch, room.scratch);
+  f.hvp(room.out.get(), room.x.get(), room.v.get(), layout, batch, scratch);
   each_lane([&](int lane, i64 at) { store_row(room.out.get(), layout, dim, lane, a.hvp + at); });
 }
 
@@ -69,12 +89,13 @@ void evaluate(const Landscape<R>& f, EvaluateArrays<R> a, i64 runs, Batch batch,
   batch.threads = threads;
   parallel((runs + width - 1) / width, threads, [&](i64 begin, i64 end) {
     Room<R> room(in_place ? 0 : f.packs(layout));
+    KeptScratch<R> scratch;
     for (i64 group = begin; group < end; ++group)
       if (in_place)
-        evaluate_in_place(f, a, group, batch, room.scratch);
+        evaluate_in_place(f, a, group, batch, scratch);
       else
         evaluate_group(f, a, group * width, static_cast<int>(std::min(width, runs - group * width)), layout, batch,
-                       room);
+                       room, scratch);
   });
 }
 
