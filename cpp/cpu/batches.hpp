@@ -20,9 +20,10 @@ class Batches {
   void at(i64* to, i64 t, u32 run, i64 samples, u64 seed) {
     if (sampling_ == Sampling::replacement)
       return draw_indices(to, size_, static_cast<u32>(samples), run, {seed, kBatch, static_cast<u64>(t)});
-    for (i64 k = 0; k < size_; ++k) {
-      const i64 place = t * size_ + k, row = place % samples;
-      to[k] = sampling_ == Sampling::order ? row : order_of(place / samples, run, samples, seed)[row];
+    i64 epoch = t * size_ / samples, row = t * size_ % samples;
+    for (i64 k = 0; k < size_; ++k, ++row) {
+      if (row == samples) row = 0, ++epoch;
+      to[k] = sampling_ == Sampling::order ? row : order_of(epoch, run, samples, seed)[row];
     }
   }
 

@@ -67,12 +67,11 @@ OPTLAB_HD void store_tile(const Tile<R>& tile, const Pack<R> (&sum)[rows][packs]
       }
     return;
   }
-  R whole[rows][packs * lanes];
-  std::memcpy(whole, sum, sizeof whole);
   for (int i = 0; i < rows; ++i)
-    for (i64 j = 0; j < tile.columns; ++j) {
-      R& at = tile.c[i * tile.stride + j];
-      at = tile.add ? at + whole[i][j] : whole[i][j];
+    for (int j = 0; j < packs; ++j) {
+      const i64 n = std::min<i64>(lanes, tile.columns - j * lanes);
+      R* at = tile.c + i * tile.stride + j * lanes;
+      store_part(at, tile.add ? load_part(at, n) + sum[i][j] : sum[i][j], n);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "linear.hpp"
 
 #include "gemm.hpp"
+#include "parts.hpp"
 #include "scratch.hpp"
 #include "threads.hpp"
 
@@ -37,6 +38,16 @@ class RowEpilogue : public Epilogue<R> {
   Span span_;
 };
 
+/// Adds the sums of n columns over some rows, a column in each lane.
+template <class R>
+void add_columns(CarriedTotal<Pack<R>>* total, const R* dz, i64 stride, Range rows, i64 n) {
+  for_packs<R>(n, [=](i64 c, auto in, auto) {
+    Pack<R> part{};
+    for (i64 i = rows.begin; i < rows.end; ++i) part = part + in(dz + i * stride);
+    total[c / kLanes<R>].add(part);
+  });
+}
+
 /// Calls span(first element, n) for all of (batch, out), and sums the columns of dz that it wrote, if sums are wanted:
 /// rows in rising order, by blocks whose sums are added with the rounding error carried along.
 template <class R, class Span>
@@ -46,21 +57,16 @@ void spans_and_column_sums(R* sums, const R* dz, LinearShape shape, int threads,
   parallel((shape.out + width - 1) / width, threads, [&](i64 begin, i64 end) {
     for (i64 j = begin * width; j < std::min(shape.out, end * width); j += width) {
       const i64 n = std::min(width, shape.out - j);
-      CarriedTotal<R> total[width];
+      CarriedTotal<Pack<R>> total[width / kLanes<R>];
       for (i64 first = 0; first < shape.batch; first += kBiasBlock) {
-        R part[width] = {};
         const i64 last = std::min(shape.batch, first + kBiasBlock);
         if (n == shape.out)  // then rows follow each other without a gap
           for (i64 at = first * n; at < last * n; at += width) span(at, std::min(width, last * n - at));
-        for (i64 i = first; i < last; ++i) {
-          if (n < shape.out) span(i * shape.out + j, n);
-          if (sums)
-            for (i64 c = 0; c < n; ++c) part[c] += dz[i * shape.out + j + c];
-        }
-        for (i64 c = 0; c < n; ++c) total[c].add(part[c]);
+        else
+          for (i64 i = first; i < last; ++i) span(i * shape.out + j, n);
+        if (sums) add_columns(total, dz + j, shape.out, {first, last}, n);
       }
-      if (sums)
-        for (i64 c = 0; c < n; ++c) sums[j + c] = total[c].result();
+      if (sums) for_packs<R>(n, [&](i64 c, auto, auto out) { out(sums + j, total[c / kLanes<R>].result()); });
     }
   });
 }

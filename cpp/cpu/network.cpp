@@ -6,6 +6,7 @@
 #include "network_penalty.hpp"
 #include "network_room.hpp"
 #include "scratch.hpp"
+#include "spans.hpp"
 
 namespace optlab {
 namespace {
@@ -208,7 +209,11 @@ class Feedforward final : public Network<R> {
   const R* gathered(const NetworkRoom<R>& room, const Batch& batch, i64 first, i64 rows) const {
     const i64 wide = s_.layers.front().in;
     if (!batch.index) return s_.data.x + first * wide;
-    for (i64 i = 0; i < rows; ++i) std::copy_n(s_.data.x + batch.index[first + i] * wide, wide, room.x + i * wide);
+    for (i64 i = 0; i < rows; ++i) {  // a call to copy would take longer than a short row
+      const R* from = s_.data.x + batch.index[first + i] * wide;
+      R* to = room.x + i * wide;
+      for_packs<R>(wide, [=](i64, auto in, auto out) { out(to, in(from)); });
+    }
     return room.x;
   }
 

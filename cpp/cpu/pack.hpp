@@ -174,16 +174,31 @@ template <class R>
 OPTLAB_HD void store(R* to, Pack<R> p) {
   std::memcpy(to, &p, sizeof p);
 }
-/// The first n < lanes numbers, zeros behind.
+/// The first n numbers, zeros behind. Under a mask where there are masks: copied through memory, a part would take as
+/// long as the rest of a short row.
 template <class R>
 OPTLAB_HD Pack<R> load_part(const R* from, i64 n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(R) == 4)
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), from);
+  else
+    return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), from);
+#else
   Pack<R> p{};
   std::memcpy(&p, from, static_cast<unsigned long>(n) * sizeof(R));
   return p;
+#endif
 }
 template <class R>
 OPTLAB_HD void store_part(R* to, Pack<R> p, i64 n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(R) == 4)
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << n) - 1), p);
+  else
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << n) - 1), p);
+#else
   std::memcpy(to, &p, static_cast<unsigned long>(n) * sizeof(R));
+#endif
 }
 template <class R>
 OPTLAB_HD Pack<R> splat(R x) {

@@ -6,33 +6,14 @@
 
 namespace optlab {
 
-/// The n numbers from `from` on, n = lanes being known at compile time in most loops. A part is loaded under a mask
-/// where there are masks: copied through memory, it would take as long as the rest of a short row.
+/// The n numbers from `from` on, n = lanes being known at compile time in most loops.
 template <class R>
 OPTLAB_HD Pack<R> load_some(const R* from, i64 n) {
-  if (n == kLanes<R>) return load(from);
-#if defined(__AVX512F__)
-  const auto mask = (1u << n) - 1;
-  if constexpr (sizeof(R) == 4)
-    return _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
-  else
-    return _mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), from);
-#else
-  return load_part(from, n);
-#endif
+  return n == kLanes<R> ? load(from) : load_part(from, n);
 }
 template <class R>
 OPTLAB_HD void store_some(R* to, Pack<R> p, i64 n) {
-  if (n == kLanes<R>) return store(to, p);
-#if defined(__AVX512F__)
-  const auto mask = (1u << n) - 1;
-  if constexpr (sizeof(R) == 4)
-    _mm512_mask_storeu_ps(to, static_cast<__mmask16>(mask), p);
-  else
-    _mm512_mask_storeu_pd(to, static_cast<__mmask8>(mask), p);
-#else
-  store_part(to, p, n);
-#endif
+  n == kLanes<R> ? store(to, p) : store_part(to, p, n);
 }
 
 /// The first n lanes, zeros behind, whatever stands there.
