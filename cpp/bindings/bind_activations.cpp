@@ -34,7 +34,7 @@ void run_activation(const Call& call, const py::handle& name, const py::handle& 
   constexpr i64 chunk = 1024;
   const Activation<R>& activation = named_activation<R>(name);
   const R p = activation_parameter(activation, parameter);
-  call.run(threads_for(n), [&](int threads) {
+  call.run(worthwhile(threads_now(), n), [&](int threads) {
     parallel((n + chunk - 1) / chunk, threads,
              [&](i64 begin, i64 end) { loop(activation, begin * chunk, std::min(n, end * chunk) - begin * chunk, p); });
   });
@@ -78,7 +78,8 @@ py::object dropout_map(const py::handle& x, const char* x_name, const py::handle
                        const py::handle& stream, const py::handle& step, const py::handle& run, const py::handle& out) {
   return elementwise({{x, x_name}}, out, [&](const Call& call, auto* y, auto** in, i64 n) {
     const DropoutOptions options = dropout_options({p, seed, stream, step, run}, x_name, n);
-    call.run(threads_for(n), [&](int threads) { dropout(y, in[0], n, options.p, options.run, options.at, threads); });
+    call.run(worthwhile(threads_now(), n),
+             [&](int threads) { dropout(y, in[0], n, options.p, options.run, options.at, threads); });
   });
 }
 
@@ -120,7 +121,7 @@ py::object maxout_gather(const py::handle& from, const char* from_name, const py
     const R* values = call.in<R>(x, "x", shape.x);
     const R* taken = call.in<R>(from, from_name, shape.x);
     R* to = call.out<R>(shape.y);
-    call.run(threads_for(shape.units * shape.pieces),
+    call.run(worthwhile(threads_now(), shape.units * shape.pieces),
              [&](int threads) { maxout_take(to, taken, values, shape.units, shape.pieces, threads); });
     return call.result();
   });
@@ -136,7 +137,7 @@ py::object maxout_scatter(const py::handle& dy, const char* dy_name, const py::h
     const R* values = call.in<R>(x, "x", shape.x);
     const R* given = call.in<R>(dy, dy_name, shape.y);
     R* to = call.out<R>(shape.x);
-    call.run(threads_for(shape.units * shape.pieces),
+    call.run(worthwhile(threads_now(), shape.units * shape.pieces),
              [&](int threads) { maxout_spread(to, given, values, shape.units, shape.pieces, threads); });
     return call.result();
   });

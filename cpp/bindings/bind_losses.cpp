@@ -70,7 +70,7 @@ py::object cross_entropy(const py::handle& logits, const py::handle& labels, con
     R* loss = call.out<R>(of.how.each ? Shape{of.rows} : Shape{});
     R* dlogits = call.gradient<R>({of.rows, of.classes});
     if (of.labels) check_labels("labels", of.labels, of.rows, of.classes);
-    call.run(threads_for(of.rows * of.classes),
+    call.run(worthwhile(threads_now(), of.rows * of.classes),
              [&](int threads) { softmax_cross_entropy(loss, dlogits, of, threads); });
     return call.result();
   });
@@ -86,7 +86,7 @@ py::object cross_entropy_tangent(const py::handle& logits_dot, const py::handle&
     R* loss_dot = call.out<R>(of.how.each ? Shape{of.rows} : Shape{});
     R* dlogits_dot = call.out<R>({of.rows, of.classes});
     if (of.labels) check_labels("labels", of.labels, of.rows, of.classes);
-    call.run(threads_for(of.rows * of.classes),
+    call.run(worthwhile(threads_now(), of.rows * of.classes),
              [&](int threads) { softmax_cross_entropy_tangent(loss_dot, dlogits_dot, direction, of, threads); });
     return call.result();
   });
@@ -118,7 +118,7 @@ py::object any_loss(LossKind kind, const py::handle& prediction, const py::handl
     const auto of = loss_of<R>(kind, call, prediction, target, option, reduction, shape);
     R* value = call.out<R>(of.how.each ? shape : Shape{});
     R* dprediction = call.gradient<R>(shape);
-    call.run(threads_for(of.n), [&](int threads) { loss(kind, value, dprediction, of, threads); });
+    call.run(worthwhile(threads_now(), of.n), [&](int threads) { loss(kind, value, dprediction, of, threads); });
     return call.result();
   });
 }
@@ -134,7 +134,7 @@ py::object any_loss_tangent(LossKind kind, const py::handle& prediction_dot, con
     const R* direction = call.in<R>(prediction_dot, "prediction_dot", shape);
     R* loss_dot = call.out<R>(of.how.each ? shape : Shape{});
     R* dprediction_dot = call.out<R>(shape);
-    call.run(threads_for(of.n),
+    call.run(worthwhile(threads_now(), of.n),
              [&](int threads) { loss_tangent(kind, loss_dot, dprediction_dot, direction, of, threads); });
     return call.result();
   });

@@ -2,6 +2,7 @@
 #include "cpu/environment.hpp"
 #include "cpu/noise.hpp"
 #include "cpu/orthonormal.hpp"
+#include "cpu/threads.hpp"
 #include "families.hpp"
 #include "gate.hpp"
 #include "optlab/dual.hpp"
@@ -15,7 +16,7 @@ void draw_into(const py::array& out, const std::string& kind, double radius, u32
   const Distribution d = kind == "uniform"  ? Distribution::uniform
                          : kind == "normal" ? Distribution::normal
                                             : Distribution::ball;
-  const int threads = out.size() < 1 << 15 ? 1 : threads_now();
+  const int threads = worthwhile(threads_now(), out.size());
   const FloatEnvironment environment;  // for the rounding of the radius
   const ReleasedGil free;
   draw<R>(pointer<R>(out), rows.runs, rows.dim, d, static_cast<R>(radius), first_run, at, threads);

@@ -18,7 +18,8 @@ py::object row_wise(const Named (&given)[n], const char* result, const py::handl
       if (k == 0) shape = shape_of(reinterpret_cast<const py::array&>(given[k].array));
     }
     R* to = call.out<R>(shape);
-    call.run(threads_for(shape[0] * shape[1]), [&](int threads) { kernel(to, in, shape[0], shape[1], threads); });
+    call.run(worthwhile(threads_now(), shape[0] * shape[1]),
+             [&](int threads) { kernel(to, in, shape[0], shape[1], threads); });
     return call.result();
   });
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <array>
 
+#include "cpu/threads.hpp"
 #include "gate.hpp"
 
 namespace optlab {
@@ -15,12 +16,6 @@ struct Named {
   Given array;
   const char* name;
 };
-
-/// How many threads share a kernel that does little for each element: a few elements are done before a second one
-/// wakes.
-inline int threads_for(py::ssize_t elements) {
-  return elements < 1 << 15 ? 1 : threads_now();
-}
 
 inline Shape shape_of(const py::array& array) {
   return {array.shape(), array.shape() + array.ndim()};

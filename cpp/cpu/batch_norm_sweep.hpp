@@ -12,7 +12,7 @@
 
 namespace optlab {
 
-inline constexpr i64 kFolds = 16, kNarrow = 64, kPerThread = 1 << 14;
+inline constexpr i64 kFolds = 16, kNarrow = 64;
 
 /// How many rows are read side by side; it depends on the shape only, as the order of the sums does.
 inline i64 folds_of(i64 rows, i64 features) {
@@ -42,7 +42,7 @@ class Sweep {
     rows_ = rows / folds_;
     rest_ = rows - rows_ * folds_;
     chunks_ = (rows_ + kChunkRows - 1) / kChunkRows;
-    threads_ = static_cast<int>(std::clamp<i64>(rows * features / kPerThread, 1, threads));
+    threads_ = worthwhile(threads, rows * features);
     const i64 past = past_line(output.out, stride_);
     // A ragged group costs as much as a whole one, and unaligned groups cost little: lines matter to streams alone.
     stream_ = (past == 0 || (past > 0 && columns() >= 4 * kBlock)) &&

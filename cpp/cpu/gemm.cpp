@@ -155,9 +155,8 @@ void nothing_to_sum(R* c, i64 stride, ProductShape shape, bool add, const Epilog
   if (epilogue) epilogue->apply(c, stride, 0, shape.m, 0, shape.n);
 }
 
-/// Below so many products a second thread costs more than it brings, and below so many, of operands that the
-/// first-level cache holds, packing does.
-constexpr i64 kWorthSharing = 1 << 20, kWorthPacking = 1 << 16, kFitsCache = 1 << 13;
+/// Below so many products, of operands that the first-level cache holds, packing costs more than it brings.
+constexpr i64 kWorthPacking = 1 << 16, kFitsCache = 1 << 13;
 
 }  // namespace
 
@@ -170,7 +169,7 @@ void multiply(R* c, i64 stride, Matrix<R> a, Matrix<R> b, ProductShape shape, bo
   if (shape.m * shape.n * shape.k <= kWorthPacking && (shape.m + shape.n) * shape.k <= kFitsCache && shape.k <= kBlockK)
     return product.whole();
   const i64 packs = parts_of(shape.n, kLanes<R>);
-  if (shape.m * shape.n * shape.k < kWorthSharing) threads = 1;
+  threads = worthwhile(threads, shape.m * shape.n * shape.k, kProductsEach);
   const Grid grid = best_grid(shape, kLanes<R>, threads, epilogue && epilogue->whole_columns());
   parallel(grid.down * grid.across, threads, [&](i64 begin, i64 end) {
     for (i64 task = begin; task < end; ++task) {

@@ -5,11 +5,10 @@
 
 namespace optlab {
 
-inline constexpr i64 kParallelFrom = 1 << 15;  // elements; below, waking a thread costs more than it saves
 inline constexpr i64 kNear = 1 << 14;  // elements of a row that stays in the cache: prefetch the next one behind it
 
 inline int threads_for(const NormShape& s, int threads) {
-  return s.rows() * s.row() < kParallelFrom ? 1 : threads;
+  return worthwhile(threads, s.rows() * s.row());
 }
 
 /// Whether an output is so large that it is gone from the cache before it is read again.

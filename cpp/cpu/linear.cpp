@@ -53,8 +53,7 @@ void add_columns(CarriedTotal<Pack<R>>* total, const R* dz, i64 stride, Range ro
 template <class R, class Span>
 void spans_and_column_sums(R* sums, const R* dz, LinearShape shape, int threads, Span span) {
   constexpr i64 width = Follow<R>::kSpan;
-  if (shape.batch * shape.out < 1 << 16) threads = 1;
-  parallel((shape.out + width - 1) / width, threads, [&](i64 begin, i64 end) {
+  parallel((shape.out + width - 1) / width, worthwhile(threads, shape.batch * shape.out), [&](i64 begin, i64 end) {
     for (i64 j = begin * width; j < std::min(shape.out, end * width); j += width) {
       const i64 n = std::min(width, shape.out - j);
       CarriedTotal<Pack<R>> total[width / kLanes<R>];

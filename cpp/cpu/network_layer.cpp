@@ -10,8 +10,8 @@ namespace {
 /// Calls span(first element, n) for all of n numbers.
 template <class R, class Span>
 void each_span(i64 n, int threads, Span span) {
-  constexpr i64 width = Follow<R>::kSpan, few = 1 << 16;
-  parallel((n + width - 1) / width, n < few ? 1 : threads, [&](i64 begin, i64 end) {
+  constexpr i64 width = Follow<R>::kSpan;
+  parallel((n + width - 1) / width, worthwhile(threads, n), [&](i64 begin, i64 end) {
     for (i64 at = begin * width; at < std::min(n, end * width); at += width) span(at, std::min(width, n - at));
   });
 }

@@ -13,14 +13,14 @@ namespace optlab {
 namespace {
 
 constexpr i64 kChunk = 4096;  // elements of one part: whole packs, whole blocks of a sum, and noise in the cache
-constexpr i64 kParallelFrom = 1 << 15;  // elements; below, waking a thread costs more than it saves
 
 /// Calls visit(span index, from, to) for parts of the spans that begin on multiples of kChunk.
 template <class R, class Visit>
 void each_part(const std::vector<Span<R>>& spans, int threads, Visit visit) {
   i64 total = 0;
   for (const Span<R>& span : spans) total += span.n;
-  if (threads <= 1 || total < kParallelFrom) {
+  threads = worthwhile(threads, total);
+  if (threads == 1) {
     const FloatEnvironment environment;
     for (std::size_t k = 0; k < spans.size(); ++k) visit(k, 0, spans[k].n);
     return;
@@ -166,7 +166,7 @@ void Optimizer<R>::update_rows(Span<R> row, const i64* rows, i64 count, int thre
     clip(all, threads);
     std::copy_n(all[0].constants, rule_->constants, row.constants);
   }
-  parallel(count, row.n * count < kParallelFrom ? 1 : threads, [&](i64 begin, i64 end) {
+  parallel(count, worthwhile(threads, row.n * count), [&](i64 begin, i64 end) {
     for (i64 k = begin; k < end; ++k) {
       R* states[kMaxStates];
       const i64 offset = rows[k] * row.n;

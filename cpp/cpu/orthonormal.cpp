@@ -75,8 +75,8 @@ void orthonormalize_rows(double* to, i64 rows, i64 columns, int threads) {
   for (i64 i = 0; i < rows; ++i) std::memcpy(static_cast<void*>(q[i]), to + i * columns, bytes);
   for (i64 block = 0; block < rows; block += kBlock) {
     const i64 end = std::min(block + kBlock, rows);
-    const int used = block * columns < 1 << 14 ? 1 : threads;
-    parallel(end - block, used, [&](i64 from, i64 upto) { first_pass(q, block + from, block + upto, block); });
+    parallel(end - block, worthwhile(threads, (end - block) * block * columns, kProductsEach),
+             [&](i64 from, i64 upto) { first_pass(q, block + from, block + upto, block); });
     for (i64 i = block; i < end; ++i) {
       project(q, i, block, i);
       project(q, i, 0, i);  // the second pass takes off what rounding left of the first

@@ -8,8 +8,7 @@ namespace {
 
 template <class Visit>
 void each_row(i64 rows, i64 n, int threads, const Visit& visit) {
-  constexpr i64 parallel_from = 1 << 15;  // elements; below, waking a thread costs more than it saves
-  parallel(rows, rows * n < parallel_from ? 1 : threads, [&](i64 begin, i64 end) {
+  parallel(rows, worthwhile(threads, rows * n), [&](i64 begin, i64 end) {
     for (i64 row = begin; row < end; ++row) visit(row);
   });
 }

@@ -42,6 +42,11 @@ class Case:
         y = np.random.default_rng(2).integers(0, self.widths[-1], SAMPLES)
         return MLP(list(self.widths), norm=self.norm, dtype=dtype).on(X, y)
 
+    def operations(self, products: int, of_first: int) -> float:
+        """Multiplications and additions, for so many products in each layer; the first one's inputs have no gradient."""
+        first, *others = (a * b for a, b in itertools.pairwise(self.widths))
+        return 2.0 * self.batch * (of_first * first + products * sum(others))
+
     def start(self) -> Array:
         """The first parameters, with an axis of runs."""
         return MLP(list(self.widths), norm=self.norm).init(0, runs=self.runs)
@@ -85,7 +90,7 @@ def training(case: Case) -> Pass:
         makers={name: partial(make, f, start, case) for name, make in _peers(case).items()},
         exact=right,
         bounds=[np.abs(right[0]) * 2e-3],
-        products=6.0 * case.batch * case.runs * sum(a * b for a, b in itertools.pairwise(case.widths)),
+        products=case.operations(3, 2) * case.runs,
         calls=1,
         seen=losses,
         steps=case.steps,
@@ -125,6 +130,6 @@ def curvature(case: Case) -> Pass:
         makers=makers,
         exact=[right],
         bounds=[2e-4 * np.abs(right).max()],
-        products=16.0 * case.batch * sum(a * b for a, b in itertools.pairwise(case.widths)),
+        products=case.operations(8, 3),
         beside={"optlab's gradient": lambda: f.grad(theta)},
     )
