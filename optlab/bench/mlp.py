@@ -23,13 +23,17 @@ SAMPLES = 1024
 
 @dataclass(frozen=True)
 class Case:
-    """A network, how many samples a step sees, and how many steps make one run."""
+    """A network, how many samples a step sees, how many steps make one call, and how many calls one run.
+
+    A run of a millisecond would measure how long a processor takes to wake.
+    """
 
     widths: tuple[int, ...]
     batch: int
     steps: int
     norm: str | None = None
     runs: int = 1
+    calls: int = 1
 
     def __str__(self) -> str:
         norm = ", batch norm" if self.norm else ""
@@ -43,7 +47,7 @@ class Case:
         return MLP(list(self.widths), norm=self.norm, dtype=dtype).on(X, y)
 
     def operations(self, products: int, of_first: int) -> float:
-        """Multiplications and additions, for so many products in each layer; the first one's inputs have no gradient."""
+        """Multiplications and additions of so many products a layer; the first has fewer, for its inputs are data."""
         first, *others = (a * b for a, b in itertools.pairwise(self.widths))
         return 2.0 * self.batch * (of_first * first + products * sum(others))
 
@@ -53,7 +57,7 @@ class Case:
 
 
 CASES = (
-    Case((2, 16, 16, 2), 32, 500),
+    Case((2, 16, 16, 2), 32, 500, calls=8),
     Case((2, 16, 16, 2), 32, 128, runs=256),
     Case((784, 512, 512, 10), 64, 64),
     Case((784, 512, 512, 10), 64, 64, norm="batch"),
@@ -91,7 +95,7 @@ def training(case: Case) -> Pass:
         exact=right,
         bounds=[np.abs(right[0]) * 2e-3],
         products=case.operations(3, 2) * case.runs,
-        calls=1,
+        calls=case.calls,
         seen=losses,
         steps=case.steps,
     )
