@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,7 +75,25 @@ def largest(
             break
         values, vectors = _inserted(values, vectors, *more)
     found = measured(product, vectors, allowed(product, unit, tol))
+    rough = np.flatnonzero(found.residuals > 4 * unit * tol)
+    if rough.size:
+        again = _found_again(shifted, found, rough, tol, lambda of: sign * (of / unit) + 2)
+        found = measured(product, again, allowed(product, unit, tol))
     return found.rows(np.argsort(-sign * found.values, kind="stable"))
+
+
+def _found_again(shifted: Apply, found: Pairs, rough: Vector, tol: float, shift: Callable[[Vector], Vector]) -> Vector:
+    """The vectors, the rough ones by Lanczos from where they are, apart from all others.
+
+    Where distinct eigenvalues are few, the first space is exhausted at once, and what rounding leaves is taken for a
+    direction.
+    """
+    vectors = found.vectors.copy()
+    for i in rough:
+        others = np.arange(len(vectors)) != i
+        alone = _without(shifted, shift(found.values[others]), vectors[others])
+        vectors[i] = lanczos_top(alone, 1, tol, int(i), found.vectors[i])[1][0]
+    return vectors
 
 
 def scaled(product: Products, start: Vector, sign: float = 1.0, steps: int = 12) -> tuple[Apply, float]:
