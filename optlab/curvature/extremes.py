@@ -82,7 +82,9 @@ def largest(
     return found.rows(np.argsort(-sign * found.values, kind="stable"))
 
 
-def _found_again(shifted: Apply, found: Pairs, rough: Vector, tol: float, shift: Callable[[Vector], Vector]) -> Vector:
+def _found_again(
+    shifted: Apply, found: Pairs, rough: NDArray[np.intp], tol: float, shift: Callable[[Vector], Vector]
+) -> Vector:
     """The vectors, the rough ones by Lanczos from where they are, apart from all others.
 
     Where distinct eigenvalues are few, the first space is exhausted at once, and what rounding leaves is taken for a
