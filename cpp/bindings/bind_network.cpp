@@ -32,8 +32,9 @@ Layer layer_of(const py::dict& given) {
           field<i64>(given, "gamma"),
           field<i64>(given, "beta"),
           norm == "batch"   ? LayerNorm::batch
-          : norm == "layer" ? LayerNorm::layer
+          : norm == "group" ? LayerNorm::group
                             : LayerNorm::none,
+          field<i64>(given, "groups"),
           field<bool>(given, "norm_after"),
           field<i64>(given, "averages"),
           field<i64>(given, "dropped_before"),

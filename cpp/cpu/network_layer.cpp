@@ -1,6 +1,5 @@
 #include "network_layer.hpp"
 
-#include "group_norm.hpp"
 #include "linear_batch_norm.hpp"
 #include "threads.hpp"
 
@@ -14,10 +13,6 @@ void each_span(i64 n, int threads, Span span) {
   parallel((n + width - 1) / width, worthwhile(threads, n), [&](i64 begin, i64 end) {
     for (i64 at = begin * width; at < std::min(n, end * width); at += width) span(at, std::min(width, n - at));
   });
-}
-
-NormShape row_norm(i64 rows, i64 features) {
-  return {rows, 1, features, 1};
 }
 
 }  // namespace
@@ -64,9 +59,9 @@ void LayerPass<R>::forward(const LayerArrays<R>& a, const R* x) const {
 template <class R>
 void LayerPass<R>::normalize(const LayerArrays<R>& a) const {
   const R eps = static_cast<R>(options_.eps);
-  if (layer_.norm == LayerNorm::layer)
+  if (layer_.norm == LayerNorm::group)
     return group_norm_forward(a.y, a.mean, a.rstd, static_cast<const R*>(a.inner), gamma_, beta_, options_.eps,
-                              row_norm(e_.rows, layer_.out), e_.threads);
+                              groups(), e_.threads);
   if (e_.known_mean)
     return batch_norm_eval<R>(a.y, a.inner, e_.known_mean + layer_.averages, e_.known_var + layer_.averages,
                               {gamma_, beta_}, eps, matrix(), e_.threads);
@@ -96,8 +91,7 @@ void LayerPass<R>::normalize_backward(R* dx, R* dgamma, R* dbeta, const R* dy, c
   if (layer_.norm == LayerNorm::batch)
     return batch_norm_backward<R>(dx, dgamma, dbeta, dy, a.inner, gamma_, {a.mean, a.rstd}, matrix(), e_.threads);
   using P = Plain<R>;
-  group_norm_backward(dx, dgamma, dbeta, P{dy}, P{a.inner}, P{gamma_}, P{a.mean}, P{a.rstd},
-                      row_norm(e_.rows, layer_.out), e_.threads);
+  group_norm_backward(dx, dgamma, dbeta, P{dy}, P{a.inner}, P{gamma_}, P{a.mean}, P{a.rstd}, groups(), e_.threads);
 }
 
 template <class R>
@@ -119,8 +113,8 @@ void LayerPass<R>::normalize_tangent(const LayerArrays<R>& dot, const R* theta_d
     return batch_norm_tangent<R>(dot.y, dot.mean, dot.rstd, dot.inner, a.inner, gamma_, {a.mean, a.rstd},
                                  {gamma_dot, beta_dot}, matrix(), e_.threads);
   group_norm_forward_tangent(dot.y, dot.mean, dot.rstd, WithRate<R>{a.inner, dot.inner}, WithRate<R>{gamma_, gamma_dot},
-                             beta_dot, static_cast<const R*>(a.mean), static_cast<const R*>(a.rstd),
-                             row_norm(e_.rows, layer_.out), e_.threads);
+                             beta_dot, static_cast<const R*>(a.mean), static_cast<const R*>(a.rstd), groups(),
+                             e_.threads);
 }
 
 template <class R>
@@ -157,7 +151,7 @@ void LayerPass<R>::normalize_backward_tangent(Slopes<R>& s, R* grad_dot, const L
                                           gamma_dot, {a.mean, a.rstd}, {dot.mean, dot.rstd}, matrix(), e_.threads);
   using D = WithRate<R>;
   group_norm_backward(s.other_d, dgamma_dot, dbeta_dot, D{s.v, s.d}, D{a.inner, dot.inner}, D{gamma_, gamma_dot},
-                      D{a.mean, dot.mean}, D{a.rstd, dot.rstd}, row_norm(e_.rows, layer_.out), e_.threads);
+                      D{a.mean, dot.mean}, D{a.rstd, dot.rstd}, groups(), e_.threads);
 }
 
 template class LayerPass<float>;

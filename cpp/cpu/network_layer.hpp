@@ -4,16 +4,19 @@
 #include <utility>
 
 #include "batch_norm.hpp"
+#include "group_norm.hpp"
 #include "linear.hpp"
 
 namespace optlab {
 
-enum class LayerNorm { none, batch, layer };
+/// group: of a sample's units; a single group is layer normalization.
+enum class LayerNorm { none, batch, group };
 
 /// A layer, and where its parameters stand in the flat vector; -1 for those that it does not have.
 struct Layer {
   i64 in, out, weight, bias, gamma, beta;
   LayerNorm norm;
+  i64 groups;          ///< of that normalization
   bool norm_after;     ///< the activation
   i64 averages;        ///< where its columns begin among those that batch normalization averages
   i64 dropped_before;  ///< how many outputs of a sample earlier layers drop out
@@ -76,6 +79,7 @@ class LayerPass {
   static const R* at(const R* theta, i64 offset) { return theta && offset >= 0 ? theta + offset : nullptr; }
   static R* at(R* theta, i64 offset) { return theta && offset >= 0 ? theta + offset : nullptr; }
   MatrixShape matrix() const { return {e_.rows, layer_.out}; }
+  NormShape groups() const { return {e_.rows, layer_.groups, layer_.out / layer_.groups, 1}; }
   i64 numbers() const { return e_.rows * layer_.out; }
   void normalize(const LayerArrays<R>& a) const;
   void normalize_backward(R* dx, R* dgamma, R* dbeta, const R* dy, const LayerArrays<R>& a) const;

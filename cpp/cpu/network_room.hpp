@@ -53,7 +53,7 @@ struct NetworkRoom {
   static LayerArrays<R> of_layer(const Layer& layer, i64 rows, Cutter<R>& cut) {
     LayerArrays<R> a{cut.take(rows * layer.out), nullptr, nullptr, nullptr};
     if (layer.norm == LayerNorm::none) return a;
-    const i64 groups = layer.norm == LayerNorm::batch ? layer.out : rows;
+    const i64 groups = layer.norm == LayerNorm::batch ? layer.out : rows * layer.groups;
     a.inner = cut.take(rows * layer.out);
     a.mean = cut.take(groups);
     a.rstd = cut.take(groups);

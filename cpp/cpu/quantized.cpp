@@ -5,20 +5,13 @@
 
 #include "optlab/quantize.hpp"
 #include "optlab/updates/adam.hpp"
+#include "spans.hpp"
 
 namespace optlab {
 namespace {
 
 constexpr i64 kBlock = kQuantizedBlock, kLane = kLanes<float>;
 typedef unsigned char Bytes __attribute__((vector_size(kLanes<float>)));
-
-/// Calls visit(i, count) for the packs of n elements. The count of all but the last is a constant of the compiler.
-template <class Visit>
-OPTLAB_HD void each_pack(i64 n, Visit visit) {
-  i64 i = 0;
-  for (; i + kLane <= n; i += kLane) visit(i, std::integral_constant<i64, kLane>{});
-  if (i < n) visit(i, n - i);
-}
 
 // One byte to each lane and back: intrinsics, because GCC converts one lane after the other.
 OPTLAB_HD PackU widen(Bytes bytes) {
@@ -108,7 +101,7 @@ struct Block {
 
 void decode_block(const Block b) {
   const float first = *b.scales[0], second = *b.scales[1];
-  each_pack(b.n, [&](i64 i, auto count) {
+  each_pack<float>(b.n, [&](i64 i, auto count) {
     store_part(b.values[0] + i, First::decode(load_codes(b.codes[0] + i, count)) * first, count);
     store_part(b.values[1] + i, Second::decode(load_codes(b.codes[1] + i, count)) * second, count);
   });
@@ -129,7 +122,7 @@ struct Largest {
 
 void find_scales(const Block b) {
   Largest largest;
-  each_pack(b.n, [&](i64 i, auto count) {
+  each_pack<float>(b.n, [&](i64 i, auto count) {
     largest.see(load_part(b.values[0] + i, count), load_part(b.values[1] + i, count));
   });
   largest.store(b);
@@ -157,7 +150,7 @@ struct Encoder {
 template <bool nearest>
 void encode_block(const Block b, PackU seed = PackU{}) {
   Encoder<nearest> encoder(b, seed);
-  each_pack(b.n, [&](i64 i, auto count) { encoder.pack(i, count); });
+  each_pack<float>(b.n, [&](i64 i, auto count) { encoder.pack(i, count); });
 }
 
 PackU seed_from(i64 element, StepAddress at) {
@@ -174,7 +167,7 @@ void update_block(float* x, const float* g, const Block b, const PackF* constant
   const float first = *b.scales[0], second = *b.scales[1];
   Encoder<false> encoder(encoding ? before : b, seed);
   Largest largest;
-  each_pack(b.n, [&](i64 i, auto count) {
+  each_pack<float>(b.n, [&](i64 i, auto count) {
     PackF s[2] = {First::decode(load_codes(b.codes[0] + i, count)) * first,
                   Second::decode(load_codes(b.codes[1] + i, count)) * second};
     PackF pack = load_part(x + i, count);

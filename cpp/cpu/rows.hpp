@@ -1,23 +1,13 @@
 // The rows of a matrix in packs: loads that stay inside the array, and what is behind the end of a row filled.
 #pragma once
-#include <type_traits>
-
+#include "spans.hpp"
 #include "sums.hpp"
 
 namespace optlab {
 
-/// visit(i, n) for the packs of `size` numbers: n lanes from i on, where n is a constant but for the last.
-template <class R, class Visit>
-OPTLAB_HD void each_pack(i64 size, Visit visit) {
-  constexpr i64 lanes = kLanes<R>;
-  i64 i = 0;
-  for (; i + lanes <= size; i += lanes) visit(i, std::integral_constant<i64, lanes>());
-  if (i < size) visit(i, size - i);
-}
-
 template <class R>
 OPTLAB_HD void put(R* to, Pack<R> pack, i64 n) {
-  n == kLanes<R> ? store(to, pack) : store_part(to, pack, n);
+  store_some(to, pack, n);
 }
 
 /// The first n lanes, `fill` behind.
@@ -78,7 +68,7 @@ OPTLAB_HD Pack<R> stored(const Pack<R>* at, i64) {
 /// n lanes of what this thread has written: other threads may be writing what stands behind them.
 template <class R>
 OPTLAB_HD Pack<R> stored(const R* at, i64 n) {
-  return n == kLanes<R> ? load(at) : load_part(at, n);
+  return load_some(at, n);
 }
 
 template <class R>

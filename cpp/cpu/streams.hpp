@@ -3,31 +3,14 @@
 #pragma once
 #include "optlab/dual.hpp"
 #include "past_caches.hpp"
+#include "spans.hpp"
 
 namespace optlab {
-
-/// The n numbers from `from` on, n = lanes being known at compile time in most loops.
-template <class R>
-OPTLAB_HD Pack<R> load_some(const R* from, i64 n) {
-  return n == kLanes<R> ? load(from) : load_part(from, n);
-}
-template <class R>
-OPTLAB_HD void store_some(R* to, Pack<R> p, i64 n) {
-  n == kLanes<R> ? store(to, p) : store_part(to, p, n);
-}
 
 /// The first n lanes, zeros behind, whatever stands there.
 template <class R>
 OPTLAB_HD Pack<R> first_lanes(Pack<R> p, i64 n) {
   return lane_numbers<R>() < static_cast<Bits<R>>(n) ? p : Pack<R>{};
-}
-
-/// Calls body(i, m) for the packs of n numbers: m of them, from i on.
-template <class R, class Body>
-OPTLAB_HD void each_pack(i64 n, const Body& body) {
-  i64 i = 0;
-  for (; i + kLanes<R> <= n; i += kLanes<R>) body(i, kLanes<R>);
-  if (i < n) body(i, n - i);
 }
 
 /// to[i], ... = value(i, m) for n numbers, on aligned packs, past the cache where the output is too large to be found

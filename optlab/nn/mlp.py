@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 Array = NDArray[Any]
-NORMS = (None, "batch", "layer")
+NORMS = (None, "batch", "layer", "group")
 
 
 class NormStatistics(NamedTuple):
@@ -39,7 +39,7 @@ class MLP:
     Args:
         widths: Inputs, hidden units of each layer, outputs; at least two whole numbers >= 1.
         activation: A name that :func:`optlab.ops.activation_forward` takes.
-        norm: None, "batch" or "layer", with scale and shift, in every hidden layer.
+        norm: None, "batch", "layer" or "group", with scale and shift, in every hidden layer.
         norm_position: "before" or "after" the activation.
         dropout: The probability with which a hidden unit's output is dropped at each step of training, in [0, 1); kept
             ones are divided by 1 − p.
@@ -49,6 +49,7 @@ class MLP:
         bias_init: The initializer of the biases.
         parameter: The activation's parameter, where it has one (slope of leaky ReLU, α of ELU).
         eps: What normalization adds to the variance.
+        groups: How many groups of consecutive units group normalization makes of a layer.
         momentum: The share of a new batch in the running averages of batch normalization (PyTorch's convention).
 
     Raises:
@@ -79,6 +80,7 @@ class MLP:
         parameter: float | None = None,
         eps: float = 1e-5,
         momentum: float = 0.1,
+        groups: int | None = None,
     ) -> None:
         if isinstance(widths, str) or not isinstance(widths, Sequence) or len(widths) < 2:
             raise ValueError(f"widths: got {widths!r}, expected at least two whole numbers: inputs, ..., outputs")
@@ -95,10 +97,23 @@ class MLP:
         self.parameter = parameter
         self.eps = real("eps", eps, 0.0)
         self.momentum = real("momentum", momentum, 0.0, 1.0)
+        self.groups = self._checked_groups(groups)
         self.layout: Layout = tuple(self._segments())
         self.dim = integer("widths", sum(segment.size for segment in self.layout), 1, 2**31)
         self.norm_columns = sum(self.widths[1:-1]) if norm == "batch" else 0
         self._network(None, None)  # the activation and its parameter are checked there
+
+    def _checked_groups(self, groups: int | None) -> int | None:
+        if self.norm != "group" and groups is not None:
+            raise ValueError(f"groups: got {groups} with norm={self.norm!r}, expected None, or norm='group'")
+        if self.norm != "group":
+            return None
+        if groups is None:
+            raise ValueError("groups: got None, expected how many groups each hidden layer has, for norm='group'")
+        for width in self.widths[1:-1]:
+            if width % integer("groups", groups, 1, 2**24):
+                raise ValueError(f"groups: got {groups}, expected a divisor of the {width} units of a hidden layer")
+        return groups
 
     def _segments(self) -> Iterator[Segment]:
         offset = 0
@@ -221,7 +236,7 @@ class MLP:
 
         Args:
             module: A Sequential, which may hold others, of Linear layers, each but the last followed by an activation
-                and, the same for all, BatchNorm1d or LayerNorm before or after it, and Dropout.
+                and, the same for all, BatchNorm1d, LayerNorm or GroupNorm before or after it, and Dropout.
 
         Raises:
             ImportError: PyTorch is not installed.
@@ -261,14 +276,15 @@ class MLP:
             last = k == len(self.widths) - 2
             names = {"weight": "weight", "bias": "bias", "gamma": "norm.weight", "beta": "norm.bias"}
             layer: dict[str, Any] = {key: offsets.get(f"layers.{k}.{name}", -1) for key, name in names.items()}
-            layer |= {"in": inputs, "out": outputs, "norm": "" if last else self.norm or ""}
+            layer |= {"in": inputs, "out": outputs, "groups": self.groups or 1}
+            layer["norm"] = "" if last or self.norm is None else "batch" if self.norm == "batch" else "group"
             layer |= {"norm_after": self.norm_position == "after", "last": last}
             yield layer | {"averages": hidden, "dropped_before": hidden}
             hidden += outputs
 
     def described(self) -> dict[str, Any]:
         """All that two networks must have in common to compute the same of the same parameters."""
-        names = ("activation", "parameter", "norm", "norm_position", "dropout", "eps", "momentum")
+        names = ("activation", "parameter", "norm", "norm_position", "groups", "dropout", "eps", "momentum")
         same = {name: getattr(self, name) for name in names}
         return {"segments": [[s.name, *s.shape] for s in self.layout], "dtype": str(self.dtype), **same}
 

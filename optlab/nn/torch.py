@@ -23,12 +23,12 @@ ACTIVATIONS = {  # PyTorch's class -> our name, and what PyTorch calls the param
     "Sigmoid": ("sigmoid", ""),
     "Identity": ("identity", ""),
 }
-NORMS = {"BatchNorm1d": "batch", "LayerNorm": "layer"}
+NORMS = {"BatchNorm1d": "batch", "LayerNorm": "layer", "GroupNorm": "group"}
 AVERAGES = ("running_mean", "running_var")
 ORDERS: tuple[list[str], ...] = ([], ["activation"], ["norm"], ["norm", "activation"], ["activation", "norm"])
 ACCEPTED = (
     "expected a Sequential of Linear layers in float32 or float64, each but the last followed by the same: one of "
-    f"{', '.join(ACTIVATIONS)}; before or after it {' or '.join(NORMS)}, with scale, shift and (batch) averages, or "
+    f"{', '.join(ACTIVATIONS)}; before or after it {', '.join(NORMS)}, with scale, shift and (batch) averages, or "
     "nothing; then Dropout or nothing"
 )
 
@@ -100,6 +100,8 @@ def _parameters(linears: list[Any], norms: list[Any]) -> Iterator[tuple[str, Any
 def _norm(torch: Any, mlp: MLP, width: int, dtype: Any) -> Any:
     if mlp.norm == "layer":
         return torch.nn.LayerNorm(width, eps=mlp.eps, dtype=dtype)
+    if mlp.norm == "group":
+        return torch.nn.GroupNorm(mlp.groups, width, eps=mlp.eps, dtype=dtype)
     return torch.nn.BatchNorm1d(width, eps=mlp.eps, momentum=mlp.momentum, dtype=dtype)
 
 
@@ -196,12 +198,13 @@ def _options(parts: list[Any], width: int) -> dict[str, Any]:
             options |= {"norm": NORMS[kind], "eps": part.eps}
             options |= {"norm_position": "after" if roles[0] == "activation" else "before"}
             options |= {"momentum": part.momentum} if kind == "BatchNorm1d" else {}
+            options |= {"groups": part.num_groups} if kind == "GroupNorm" else {}
     return options
 
 
 def _check_norm(norm: Any, width: int) -> None:
     """It normalizes the layer's units and has all its arrays."""
-    size = getattr(norm, "normalized_shape", None) or (norm.num_features,)
+    size = getattr(norm, "normalized_shape", None) or (getattr(norm, "num_channels", 0) or norm.num_features,)
     arrays = (norm.weight, norm.bias, *(getattr(norm, name, 0) for name in AVERAGES))
     if tuple(size) != (width,) or any(array is None for array in arrays):
         _refuse(f"{norm} after {width} units")

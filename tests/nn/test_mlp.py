@@ -14,7 +14,10 @@ import optlab as ol
 from optlab.nn import MLP
 
 STREAM = 6
-SHAPES = [("tanh", None, "before"), *itertools.product(("elu", "sigmoid"), ("batch", "layer"), ("before", "after"))]
+SHAPES = [
+    ("tanh", None, "before"),
+    *itertools.product(("elu", "sigmoid"), ("batch", "layer", "group"), ("before", "after")),
+]
 LOSSES = ("cross_entropy", "mse", "huber", "binary_cross_entropy", "kl_divergence", "l1")
 CASES = [
     (*shape, LOSSES[k % len(LOSSES)], (None, True, False)[k % 3], rows)
@@ -26,7 +29,9 @@ CASES = [
 def problem(case: Any, dtype: str = "float64", dropout: float = 0.0) -> tuple[Any, Any]:
     """A landscape and a point of it that is nothing special."""
     activation, norm, position, loss, bias, rows = case
-    mlp = MLP([5, 7, 6, 3], activation, norm, position, dropout, bias, dtype=dtype)
+    mlp = MLP(
+        [5, 9, 6, 3], activation, norm, position, dropout, bias, dtype=dtype, groups=3 if norm == "group" else None
+    )
     rng = np.random.default_rng(rows)
     X = rng.normal(1, 2, (rows, 5)).astype(dtype)
     y = rng.integers(0, 3, rows) if loss == "cross_entropy" else rng.random((rows, 3)).astype(dtype)
@@ -251,6 +256,10 @@ REFUSED = {
     "widths: got": lambda: MLP([3]),
     "activation: got 'rellu'": lambda: MLP([3, 2], "rellu"),
     "norm: got 'bach'": lambda: MLP([3, 2], norm="bach"),
+    "groups: got 2 with norm='layer'": lambda: MLP([3, 4, 2], norm="layer", groups=2),
+    "groups: got None": lambda: MLP([3, 4, 2], norm="group"),
+    "groups: got 3, expected a divisor of the 4": lambda: MLP([3, 6, 4, 2], norm="group", groups=3),
+    "groups: got 0": lambda: MLP([3, 4, 2], norm="group", groups=0),
     "dropout: got 1.0": lambda: MLP([3, 2], dropout=1.0),
     "X, y: got shapes": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y[:3]),
     "X: got dtype float64": lambda: MLP([3, 2]).on(GOOD_X.astype(float), GOOD_Y),

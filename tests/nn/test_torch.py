@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 nn, functional = torch.nn, torch.nn.functional
 
 ACTIVATIONS = {"relu": None, "leaky_relu": 0.2, "elu": 0.7, "tanh": None, "sigmoid": None, "identity": None}
-NORMS = ((None, "before"), ("batch", "before"), ("batch", "after"), ("layer", "before"), ("layer", "after"))
+NORMS = ((None, "before"), *itertools.product(("batch", "layer", "group"), ("before", "after")))
 # Each of six passes (three layers, forth and back) sums up to 40 products, and its normalization may cancel a factor of
 # 40 before it divides: 6 * 40 * 40 roundings. A derivative of this once more.
 PASSES = 10_000 * eps(np.float64)
@@ -44,7 +44,10 @@ def network(rng: np.random.Generator, hidden: int, dtype: str = "float64", **giv
     options |= {"bias": [None, True, False][rng.integers(3)], "dropout": float(rng.choice([0.0, 0.3]))}
     options |= {"eps": float(10 ** rng.uniform(-5, -2)), "momentum": float(rng.uniform(0.05, 1)), **given}
     options.setdefault("parameter", ACTIVATIONS[options["activation"]])
-    return MLP([int(width) for width in rng.integers(2, 20, hidden + 2)], **options)
+    widths = [int(width) for width in rng.integers(2, 20, hidden + 2)]
+    if options["norm"] == "group":
+        options["groups"], widths[1:-1] = 2, [2 * width for width in widths[1:-1]]
+    return MLP(widths, **options)
 
 
 def parameters(rng: np.random.Generator, mlp: MLP) -> Any:
@@ -71,7 +74,7 @@ def test_there_and_back(hidden: int, dtype: str) -> None:
         back, theta_back, stats_back = MLP.from_torch(module)
         assert (back.widths, back.layout, back.dtype) == (mlp.widths, mlp.layout, mlp.dtype)
         if hidden:
-            names = ("activation", "norm", "dropout", "parameter")
+            names = ("activation", "norm", "groups", "dropout", "parameter")
             names += ("eps", "norm_position") * (mlp.norm is not None) + ("momentum",) * (mlp.norm == "batch")
             assert [getattr(back, name) for name in names] == [getattr(mlp, name) for name in names]
         assert_same_bits(theta_back, theta)
@@ -144,7 +147,9 @@ def torch_derivatives(mlp: MLP, module: Any, loss: Loss, X: Any, y: Any, v: Any)
     """Value, gradient and Hessian-vector product, in our order of the parameters."""
     parts = dict(module.named_parameters())
     linear = [name for name, part in module.named_children() if isinstance(part, nn.Linear)]
-    norms = [name for name, part in module.named_children() if isinstance(part, nn.BatchNorm1d | nn.LayerNorm)]
+    norms = [
+        name for name, part in module.named_children() if isinstance(part, nn.BatchNorm1d | nn.LayerNorm | nn.GroupNorm)
+    ]
     places = {f"layers.{k}": name for k, name in enumerate(linear)}
     places |= {f"layers.{k}.norm": name for k, name in enumerate(norms)}
     leaves = []
@@ -209,7 +214,8 @@ def torch_training(mlp: MLP, theta: Any, name: str, X: Any, y: Any) -> tuple[Any
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_training(name: str, norm: str | None, position: str) -> None:
     rng = np.random.default_rng(3)
-    mlp = MLP([6, 12, 12, 4], "tanh", norm, position, dtype="float64")
+    groups = 2 if norm == "group" else None
+    mlp = MLP([6, 12, 12, 4], "tanh", norm, position, dtype="float64", groups=groups)
     X, y = rng.normal(size=(ROWS, 6)), rng.integers(0, 4, ROWS)
     theta = mlp.init(0) + 0.1 * rng.normal(size=mlp.dim)
     # Run 0 is the one to compare; the others begin a little beside it, and show how far training carries a difference.

@@ -14,8 +14,13 @@ Array = NDArray[Any]
 DROPOUT = 6
 
 
-def normalized(z: Array, norm: str, eps: float, given: tuple[Array, Array] | None = None) -> Array:
-    """(z - mean) / sqrt(var + eps) over the batch, or over the features of each sample."""
+def normalized(
+    z: Array, norm: str, eps: float, given: tuple[Array, Array] | None = None, groups: int | None = None
+) -> Array:
+    """(z - mean) / sqrt(var + eps) over the batch, or over the features of each sample or of each of its groups."""
+    if groups is not None:
+        parts = np.split(z, groups, axis=1)
+        return np.concatenate([normalized(part, "layer", eps) for part in parts], axis=1)
     axis = 0 if norm == "batch" else 1
     mean, var = given or (
         z.mean(axis, keepdims=True),
@@ -45,7 +50,7 @@ def hidden(
                 inner, wide = z, z.shape[1]
                 given = None if stats is None else (stats[0][column : column + wide], stats[1][column : column + wide])
                 column += wide
-                z = normalized(z, mlp.norm, mlp.eps, given)
+                z = normalized(z, mlp.norm, mlp.eps, given, mlp.groups)
                 z = z * parts[f"layers.{k}.norm.weight"] + parts[f"layers.{k}.norm.bias"]
         h = z * masks[k] if masks else z
         yield inner, h
