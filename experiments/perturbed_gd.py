@@ -148,10 +148,11 @@ def leaving_claims(data: Data, p: Params) -> list[Claim]:
     rows = np.array([samples[: len(times[p.dims[-1]])] for samples in times.values()]).T
     line = "Steps to leave grow with log d at the rate 1/(2 log(1 + ηγ)): the slope, in this unit."
     power = f"From d = {p.dims[0]} to {p.dims[-1]} no power of d above 0.1 would fit: the exponent."
+    expected = float(np.polyfit(logs, np.log([predicted(dim) for dim in p.dims]), 1)[0])
     return [
         *found,
         slope("slope", line, logs, rows * 2 * LOG_A, 1.0, (0.9, 1.1)),
-        slope("power", power, logs, np.log(rows), None, (0.0, 0.1)),
+        slope("power", power, logs, np.log(rows), expected, (0.01, 0.1)),
     ]
 
 
