@@ -183,7 +183,12 @@ def draw_stairs(ax: Axes, data: Data, p: Params, k: int, curvature: float) -> No
     """How high both methods are, step by step."""
     for method, color in COLORS.items():
         ax.plot(data[f"heights {method} {k}"], color=color, label=method)
-    ax.set(xlabel="step", ylabel="saddles ahead", ylim=(-0.3, p.shown_dim + 0.5), yticks=range(0, p.shown_dim + 1, 2))
+    ax.set(
+        xlabel="step, with γ = 1, η = 1/(4L)",
+        ylabel="saddles ahead",
+        ylim=(-0.3, p.shown_dim + 0.5),
+        yticks=range(0, p.shown_dim + 1, 2),
+    )
     ax.set_title(f"A run in {p.shown_dim} dimensions, L = {curvature:g}")
 
 

@@ -208,7 +208,13 @@ def draw_leaving(ax: Axes, data: Data, p: Params) -> None:
         label="mean, and 90 % of the runs",
     )
     line = plotting.theory_line(ax, p.dims, [predicted(dim) for dim in p.dims], "theory, nothing is fitted")
-    ax.set(xscale="log", ylim=(0, None), xlabel="dimension d", ylabel="steps to leave", title="Steps grow as log d")
+    ax.set(
+        xscale="log",
+        ylim=(0, None),
+        xlabel=f"dimension d, with η = {LR:g}, γ = {GAMMA:g}, r = {RADIUS:g}",
+        ylabel="steps to leave",
+        title="Steps grow as log d",
+    )
     ax.legend(handles=[bars, line], loc="lower right")
 
 
@@ -217,7 +223,7 @@ def draw_waiting(ax: Axes, data: Data, p: Params) -> None:
     grid = np.linspace(p.waits[0], p.waits[-1], 200)
     ax.plot(p.waits, data["wrong"] / p.wait_runs, "o", markersize=11, color=plotting.VERMILLION)
     line = plotting.theory_line(ax, grid, [wrong(wait) for wait in grid], "theory")
-    ax.set(xlabel="steps allowed for a decrease", ylabel="saddles returned", ylim=(-0.03, 1.05))
+    ax.set(xlabel=f"steps allowed for a decrease, d = {WAIT_DIM}", ylabel="saddles returned", ylim=(-0.03, 1.05))
     ax.set_title("Too little patience returns the saddle")
     ax.legend(handles=[line], loc="upper right")
 
@@ -230,7 +236,10 @@ def draw_answers(ax: Axes, data: Data, p: Params) -> None:
     level = -math.sqrt(HESSIAN_LIPSCHITZ * EPS)
     plotting.theory_line(ax, [p.paper_dims[0] / 2, p.paper_dims[-1] * 2], [level, level], "allowed: −√(ρε)")
     ax.set(
-        xlabel="dimension d", ylabel="least curvature", ylim=(-1.4, 3.0), title="The paper's numbers: all runs right"
+        xlabel=f"dimension d, with ε = {EPS:g}, c = {C:g}",
+        ylabel="least curvature",
+        ylim=(-1.4, 3.0),
+        title="The paper's numbers: all runs right",
     )
     ax.legend(loc="upper left")
 
@@ -250,7 +259,12 @@ def draw_chain(ax: Axes, data: Data) -> None:
     ax.axhline(shown[0], color=plotting.VERMILLION, label="gradient descent")
     ax.plot(shown, color=plotting.BLUE, label="perturbed")
     ax.plot(jumps, shown[jumps], "o", color=plotting.BLACK, markersize=10, label="jump", zorder=6)
-    ax.set(xlabel="step", ylabel="saddles ahead", ylim=(-0.5, OCTOPUS.dim + 1), yticks=range(0, OCTOPUS.dim + 1, 2))
+    ax.set(
+        xlabel="step, with L = γ = 1, η = 1/4",
+        ylabel="saddles ahead",
+        ylim=(-0.5, OCTOPUS.dim + 1),
+        yticks=range(0, OCTOPUS.dim + 1, 2),
+    )
     ax.set_title("The octopus, from its first saddle")
     ax.legend(loc="upper right", bbox_to_anchor=(1, 0.92))
 
