@@ -197,13 +197,12 @@ def draw_gaps(ax: Axes, data: Data) -> None:
     for k, (curvature, color) in enumerate(SHADES.items()):
         gaps = np.diff(when(data, f"left {PLAIN} {k}"), axis=0).mean(axis=1)
         number = np.arange(2, len(gaps) + 2)
-        line = plotting.theory_line(ax, number, gaps[-1] * kappa(curvature) ** (number - number[-1]), "slope log κ")
-        ax.semilogy(number, gaps, "o", color=color, markersize=11)
-        place = {"xytext": (-10, 8), "textcoords": "offset points", "ha": "right"}
-        ax.annotate(f"L = {curvature:g}", (number[-1], gaps[-1]), color=color, **place)
-    ax.set(xlabel="saddle", ylabel="steps since the last", xlim=(1.6, 6.4), xticks=range(2, 7), ylim=(10, 6000))
+        ax.semilogy(number, gaps, "o", color=color, markersize=11, label=f"L = {curvature:g}")
+        law = gaps[-1] * kappa(curvature) ** (number - number[-1])
+        plotting.theory_line(ax, number, law, "slope log κ" if k == len(SHADES) - 1 else "_")
+    ax.set(xlabel="saddle", ylabel="steps since the last", xlim=(1.6, 7.8), xticks=range(2, 7), ylim=(10, 6000))
     ax.set_title("Gradient descent: κ times longer for each")
-    ax.legend(handles=[line], loc="lower right")
+    ax.legend(loc="lower right", labelspacing=0.2, frameon=True)
 
 
 def draw_linear(ax: Axes, data: Data, p: Params) -> None:

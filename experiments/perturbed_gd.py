@@ -211,7 +211,7 @@ def draw_leaving(ax: Axes, data: Data, p: Params) -> None:
     ax.set(
         xscale="log",
         ylim=(0, None),
-        xlabel=f"dimension d, with η = {LR:g}, γ = {GAMMA:g}, r = {RADIUS:g}",
+        xlabel=f"dimension d, with η = {LR:g}, γ = {GAMMA:g}, r = $10^{{{math.log10(RADIUS):.0f}}}$",
         ylabel="steps to leave",
         title="Steps grow as log d",
     )
