@@ -5,6 +5,7 @@ from optlab.landscapes.cosine import Cosine
 from optlab.landscapes.custom import Custom
 from optlab.landscapes.least_squares import LeastSquares
 from optlab.landscapes.long_valley import LongValley
+from optlab.landscapes.octopus import Octopus
 from optlab.landscapes.quadratic import HyperbolicParaboloid, Quadratic
 from optlab.landscapes.rastrigin import Rastrigin
 from optlab.landscapes.rosenbrock import Rosenbrock
@@ -19,6 +20,7 @@ __all__ = [
     "HyperbolicParaboloid",
     "LeastSquares",
     "LongValley",
+    "Octopus",
     "Quadratic",
     "Rastrigin",
     "Rosenbrock",

@@ -87,6 +87,8 @@ CASES: dict[str, Case] = {
     "rosenbrock": Case(lambda n: ol.landscapes.Rosenbrock(n), lambda n: twins.rosenbrock(), SIZES[1:]),
     "beale": Case(lambda _: ol.landscapes.Beale(), lambda _: twins.beale(), (2,)),
     "sinusoid": Case(lambda _: ol.landscapes.Sinusoid(TABLE), lambda _: twins.sinusoid(TABLE), (2,)),
+    # τ = 1.5 is exact in both number types
+    "octopus": Case(lambda n: ol.landscapes.Octopus(n, 2.0, 0.7, 1.5), lambda n: twins.octopus(2.0, 0.7, 1.5), SIZES),
     "least_squares": Case(
         lambda n: ol.landscapes.LeastSquares(*samples(n)), lambda n: twins.least_squares(*samples(n)), SIZES, LONGER
     ),
@@ -292,7 +294,7 @@ def test_one_run_alone_gives_the_bits_of_many(name: str, dim: int, dtype: Any) -
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", ("saddle", "quadratic_rotated", "rastrigin", "rosenbrock", "least_squares"))
+@pytest.mark.parametrize("name", ("saddle", "quadratic_rotated", "rastrigin", "rosenbrock", "octopus", "least_squares"))
 def test_threads_change_nothing(name: str, dtype: Any) -> None:
     f = CASES[name].make(64)
     x = points(f, 331, dtype)  # more than the 2**13 elements from which threads share the work

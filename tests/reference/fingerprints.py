@@ -34,6 +34,7 @@ def landscapes() -> dict[str, Any]:
         "rosenbrock": made.Rosenbrock(dim=15),
         "beale": made.Beale(),
         "sinusoid": made.Sinusoid.draw(5),
+        "octopus": made.Octopus(dim=9, L=2.0, gamma=0.5, tau=1.5),
         "least_squares": made.LeastSquares(samples, samples.sum(1) + 1),
     }
 

@@ -194,3 +194,58 @@ def least_squares(matrix: Array, target: Array) -> Formula:
         return np.sum(r**2) / (2 * n), rows.T @ r / n, rows.T @ rows / n
 
     return formula
+
+
+def tentacle(u: Array, a: Arithmetic, L: float, gamma: float, tau: float) -> tuple[Array, Array, Array]:
+    """h of the octopus and its two derivatives, piece by piece.
+
+    v = u − τ and u − 4τ keep their size under ``MAJORANT``: where they count, they are exact (Sterbenz's lemma).
+    """
+    v, end = u - tau, u - 4 * tau
+    size = np.abs if a is MAJORANT else lambda given: given
+    third, fourth = (10 * gamma + a.minus * 14 * L) / (3 * tau), (5 * L + a.minus * 3 * gamma) / (2 * tau**2)
+    depth = (37 * L + 13 * gamma) / 6 * tau**2
+    root = (a.minus * gamma * u**2, a.minus * 2 * gamma * u, a.minus * 2 * gamma + 0 * u)
+    middle = (
+        root[0] + third * v**3 + fourth * v**4,
+        root[1] + 3 * third * v**2 + 4 * fourth * v**3,
+        root[2] + 6 * third * v + 12 * fourth * v**2,
+    )
+    well = (L * end**2 + a.minus * depth, 2 * L * size(end), 2 * L + 0 * u)
+    where = [np.real(u) <= tau, np.real(u) < 2 * tau]
+    return tuple(np.select(where, pair, last) for *pair, last in zip(root, middle, well, strict=True))  # type: ignore[return-value]
+
+
+def smooth_step(u: Array, a: Arithmetic, tau: float) -> tuple[Array, Array, Array]:
+    """t³(10 − 15t + 6t²) and its two derivatives by u; 0 and 1 outside of 0 < t < 1."""
+    inside = (np.real(u) > tau) & (np.real(u) < 2 * tau)
+    t = np.where(inside, (u - tau) / tau, np.real(u) >= 2 * tau)
+    rest = 1 + a.minus * t
+    step = np.where(inside, t**3 * (10 + a.minus * 15 * t + 6 * t**2), t)
+    slope, bend = 30 * t**2 * rest**2 / tau, 60 * t * rest * (1 + a.minus * 2 * t) / tau**2
+    return step, np.where(inside, slope, 0), np.where(inside, bend, 0)
+
+
+def octopus(L: float, gamma: float, tau: float) -> Formula:
+    """Σ L u² + P (h(u) − L u²), u = |x|, Pᵢ = Π_{j<i} s(uⱼ)."""
+
+    def formula(x: Array, a: Arithmetic) -> Result:
+        sign = np.where(np.real(x) < 0, -1.0, 1.0)
+        u, n = sign * x, x.size
+        h, s = tentacle(u, a, L, gamma, tau), smooth_step(u, a, tau)
+        gain = [h[0] + a.minus * L * u**2, h[1] + a.minus * 2 * L * u, h[2] + a.minus * 2 * L]
+        reached = np.concatenate([[1.0], np.cumprod(s[0])[:-1]])
+        value = np.sum(L * u**2 + reached * gain[0])
+        behind = np.zeros_like(x)  # what P_{k+1} / P_k weighs
+        for k in range(n - 1)[::-1]:
+            behind[k] = gain[0][k + 1] + s[0][k + 1] * behind[k + 1]
+        inner = gain[1] + s[1] * behind
+        grad = sign * (2 * L * u + reached * inner)
+        hessian = np.diag(2 * L + reached * (gain[2] + s[2] * behind))
+        turn = np.zeros(0, x.dtype)  # ∂P_k / ∂u_j for j < k
+        for k in range(n):
+            hessian[:k, k] = hessian[k, :k] = turn * inner[k]
+            turn = np.append(turn * s[0][k], reached[k] * s[1][k])
+        return value, grad, sign[:, None] * hessian * sign
+
+    return formula

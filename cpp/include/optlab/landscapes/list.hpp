@@ -4,6 +4,7 @@
 #include "beale.hpp"
 #include "cosine.hpp"
 #include "long_valley.hpp"
+#include "octopus.hpp"
 #include "quadratic.hpp"
 #include "rastrigin.hpp"
 #include "rosenbrock.hpp"
@@ -22,4 +23,5 @@
 #define OPTLAB_COUPLED_LANDSCAPES(X) \
   X(rosenbrock, Rosenbrock)          \
   X(beale, Beale)                    \
-  X(sinusoid, Sinusoid)
+  X(sinusoid, Sinusoid)              \
+  X(octopus, Octopus)
