@@ -90,7 +90,7 @@ def averages(p: Params, seed: int, hidden: tuple[int, ...]) -> np.ndarray:
         copies, target = np.tile(x, (count, 1)), np.full((count, 1), BELOW)
         distance, square = (mlp.on(copies, target, loss).sample(seed, step).value(theta) for loss in ("l1", "mse"))
         found.append(distance + BELOW)
-        spread = np.sqrt(square - distance**2)  # the last one counts, which is that of the most masks
+    spread = np.sqrt(square - distance**2)  # over the most masks: a single one has none
     return (np.array(found) - mlp.predict(theta, x)[0, 0]) / spread
 
 
