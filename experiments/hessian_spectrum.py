@@ -170,8 +170,9 @@ def claims(data: Data, p: Params) -> list[Claim]:
         mean(*asked["density"], data["distance"], None, (None, 0.01)),
         mean(*asked["probes"], gain, None, (0.1, None)),
         bounded(*asked["top"], data["top"].max(), (0, 1e-6)),
-        # Of 12 normal numbers one in 12 000 would be beyond.
-        bounded(*asked["trace"], np.abs(data["trace"]).max(), (0, 4.5)),
+        # A sum of squares of some hundred numbers has a longer tail than a normal one: of a dozen such, one beyond six
+        # standard errors comes once in 100 000 times.
+        bounded(*asked["trace"], np.abs(data["trace"]).max(), (0, 6)),
         mean(*asked["spread"], data["spread"], 1.0, (0.75, 1.33)),
         mean(*asked["share"], data["share"], 1.0, (0.7, 1.3)),
         bounded(*asked["copies"], full.max(), (1, 1), 1),
