@@ -34,6 +34,7 @@ def landscapes() -> dict[str, Any]:
         "rosenbrock": made.Rosenbrock(dim=15),
         "beale": made.Beale(),
         "sinusoid": made.Sinusoid.draw(5),
+        "teacher_student": made.TeacherStudent(7, samples[:3]),
         "least_squares": made.LeastSquares(samples, samples.sum(1) + 1),
     }
 

@@ -9,6 +9,7 @@
 #include "rosenbrock.hpp"
 #include "sinusoid.hpp"
 #include "strict_saddle.hpp"
+#include "teacher_student.hpp"
 #include "walled_quadratic.hpp"
 
 #define OPTLAB_SEPARABLE_LANDSCAPES(X) \
@@ -22,4 +23,5 @@
 #define OPTLAB_COUPLED_LANDSCAPES(X) \
   X(rosenbrock, Rosenbrock)          \
   X(beale, Beale)                    \
-  X(sinusoid, Sinusoid)
+  X(sinusoid, Sinusoid)              \
+  X(teacher_student, TeacherStudent)
