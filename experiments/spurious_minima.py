@@ -177,7 +177,7 @@ def draw_shares(ax: Axes, data: Data, p: Params) -> None:
     spread = np.abs(bars.T - shares)
     ax.errorbar(units, shares, yerr=spread, fmt="o", markersize=10, capsize=5, elinewidth=2, label="ours, 99.9 %")
     known = [k for k in REFERENCE if k in p.units]
-    ax.plot(known, [REFERENCE[k] / 1000 for k in known], "kx", markersize=13, mew=3, label="Safran and Shamir")
+    ax.plot(known, [REFERENCE[k] / 1000 for k in known], "kx", markersize=13, mew=2.5, zorder=5, label="Safran, Shamir")
     for k in p.wider:
         label = "one unit more" if k == p.wider[0] else "_"
         losses = data[f"wider_{k}"]
@@ -193,9 +193,10 @@ def draw_losses(ax: Axes, data: Data, p: Params) -> None:
         bad = np.unique(np.round(data[f"losses_{k}"][data[f"losses_{k}"] > BAD], 5))
         ax.plot(np.full(bad.size, k), bad, "o", color=plotting.BLUE, alpha=0.7, markersize=7)
     for index, away in enumerate(p.away):
-        (line,) = ax.plot(p.units, [data[f"away_{k}"][index] for k in p.units], "--", color="k", linewidth=1.8)
+        units = [k for k in p.units if k >= 2 * away]  # with fewer the minimization ends elsewhere
+        line = plotting.theory_line(ax, units, [data[f"away_{k}"][index] for k in units])
         plotting.label_line(ax, line, str(away))
-    ax.set(title="Units that look away make them", ylim=(0, 0.1), ylabel="loss of a bad end", xlabel="k")
+    ax.set(title="Units that look away make them", ylim=(0, 0.1), ylabel="loss of a bad end", xlabel="units k")
     ax.text(p.units[-1], 0.093, "dashed: so many units look away", ha="right")
 
 
@@ -214,7 +215,8 @@ def draw_curvatures(ax: Axes, data: Data, p: Params) -> None:
         ax.plot(np.full(curved.size, k), curved, "o", color=plotting.BLUE, alpha=0.7, markersize=7)
     plotting.theory_line(ax, p.units, [TEACHER_CURVATURE] * len(p.units))
     ax.text(p.units[0], 1.15 * TEACHER_CURVATURE, "at the teacher: ¼ − 1/2π", va="bottom")
-    ax.set(yscale="log", ylim=(1e-4, 0.5), title="All are strict minima", ylabel="least eigenvalue", xlabel="k")
+    ax.set(yscale="log", ylim=(1e-4, 0.5), title="All are strict minima", ylabel="least eigenvalue")
+    ax.set_xlabel("units k")
 
 
 def plot(data: Data, p: Params) -> Figure:

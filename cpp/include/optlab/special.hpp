@@ -1,7 +1,7 @@
-// Our own log, exp, sine, cosine and arc cosine. They are polynomials evaluated in one fixed order without contraction, so the bits
-// are the same at every SIMD width, on every instruction set and on the GPU, which no system's mathematics library
-// promises. The coefficients are weighted least-squares fits at Chebyshev nodes, made with 60 digits. Error bounds (in
-// ulp of the result; tests/test_special.py measures them against 50 digits):
+// Our own log, exp, sine, cosine and arc cosine. They are polynomials evaluated in one fixed order without contraction,
+// so the bits are the same at every SIMD width, on every instruction set and on the GPU, which no system's mathematics
+// library promises. The coefficients are weighted least-squares fits at Chebyshev nodes, made with 60 digits. Error
+// bounds (in ulp of the result; tests/test_special.py measures them against 50 digits):
 //   log      1.0                 exp   1.0, subnormal results 1.5            expm1 3.0
 //   sin, cos 2.5 where |result| >= 1e-3, absolute error 1.5e-3 ulp(1) below, of x in radians or in turns. In radians
 //   for

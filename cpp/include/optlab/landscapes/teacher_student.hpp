@@ -1,7 +1,7 @@
 // E (sum_i relu(w_i x) - sum_j relu(v_j x))^2 / 2 over normal x. E relu(a x) relu(b x) is
-// |a| |b| (sin t + (pi - t) cos t) / (2 pi) with the angle t between a and b. The point holds the rows w_i. Coefficients:
-// how many inputs and teachers there are, the teachers' own part of the value; then, for each v_j, its length, the range
-// of places where it is not 0, and its direction.
+// |a| |b| (sin t + (pi - t) cos t) / (2 pi) with the angle t between a and b. The point holds the rows w_i.
+// Coefficients: how many inputs and teachers there are, the teachers' own part of the value; then, for each v_j, its
+// length, the range of places where it is not 0, and its direction.
 #pragma once
 #include "../special.hpp"
 
