@@ -27,6 +27,7 @@ import optlab as ol
 from optlab import plotting
 from optlab.experiment import Claim, Data, Experiment, Params, Progress, exact, fraction
 from optlab.experiment.intervals import clopper_pearson
+from optlab.landscape import Array
 from optlab.landscapes import TeacherStudent
 from optlab.random import derive_seed
 
@@ -40,41 +41,43 @@ TEACHER_CURVATURE = 0.25 - 0.5 / np.pi
 
 def runs_of(p: Params, k: int) -> int:
     """More where bad minima are rare, and steps cheap."""
-    return p.rare_runs if k < 8 else p.runs
+    return int(p.rare_runs if k < 8 else p.runs)
 
 
-def ends(f: TeacherStudent, runs: int, seed: int) -> np.ndarray:
+def ends(f: TeacherStudent, runs: int, seed: int) -> Array:
     """Where gradient descent comes to rest; NaN in the rows of runs that do not."""
     lr, start = 4 / (f.units + 4), f.starts(runs, seed)
     path = ol.descend(f, ol.SGD(lr=lr), start, MOST, stop=ol.stop.grad_norm(1e-5), record=[])
     path = ol.descend(f, ol.SGD(lr=lr, momentum=0.9), path.last, MOST, stop=ol.stop.grad_norm(STILL), record=[])
-    return np.where((path.stop_reason == "grad_norm")[:, None], path.last, np.nan)
+    rest: Array = np.where((path.stop_reason == "grad_norm")[:, None], path.last, np.nan)
+    return rest
 
 
-def wider(k: int, runs: int, seed: int) -> np.ndarray:
+def wider(k: int, runs: int, seed: int) -> Array:
     """The losses of students with one unit more, whose minima are flat: they creep, and stop sooner."""
     f = TeacherStudent(k + 1, np.eye(k))
     path = ol.descend(f, ol.SGD(lr=4 / (k + 5)), f.starts(runs, seed), MOST, stop=ol.stop.grad_norm(1e-5), record=[])
     return np.where(path.stop_reason == "grad_norm", f.value(path.last), np.nan)
 
 
-def least(f: TeacherStudent, x: np.ndarray) -> float:
+def least(f: TeacherStudent, x: Array) -> float:
     """The least eigenvalue of the Hessian."""
     return float(np.linalg.eigvalsh(f.hessian(x))[0])
 
 
-def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def kernel(a: Array, b: Array) -> Array:
     """E relu(a·x) relu(b·x) for all rows of a and b."""
     lengths = np.outer(np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1))
     cosines = np.clip(a @ b.T / lengths, -1, 1)
-    return lengths * (np.sqrt(1 - cosines**2) + (np.pi - np.arccos(cosines)) * cosines) / (2 * np.pi)
+    sines = np.sqrt(1 - cosines**2)
+    return np.asarray(lengths * (sines + (np.pi - np.arccos(cosines)) * cosines) / (2 * np.pi))
 
 
 def looking_away(k: int, away: int) -> float:
     """The loss of the minimum in which so many units look away from a teacher each, by symmetry in six weights."""
     one, met = np.eye(k), np.arange(k) < k - away
 
-    def loss(weights: np.ndarray) -> float:
+    def loss(weights: Array) -> float:
         own, other, missed, back, against, rest = weights
         w = np.where(met[:, None], np.where(met, other, missed), np.where(met, back, rest))
         w[one > 0] = np.where(met, own, against)
@@ -83,7 +86,7 @@ def looking_away(k: int, away: int) -> float:
     return float(minimize(loss, [1, 0, 0.2, 0.1, -0.7, 0.1], method="BFGS", options={"gtol": 1e-7}).fun)
 
 
-def sorted_rows(w: np.ndarray) -> np.ndarray:
+def sorted_rows(w: Array) -> Array:
     """Units in the order of their teachers, the pair that did not meet last."""
     odd, missed = np.unravel_index(np.argmin(w), w.shape)
     columns = [*np.delete(np.arange(len(w)), missed), missed]
@@ -91,23 +94,23 @@ def sorted_rows(w: np.ndarray) -> np.ndarray:
     return w[np.ix_(rows, columns)]
 
 
-def study(p: Params, k: int, seed: int) -> dict[str, np.ndarray]:
+def study(p: Params, k: int, seed: int) -> dict[str, Array]:
     """Losses of all ends, least eigenvalues of the bad ones, and what is predicted."""
     f = TeacherStudent(k)
     points = ends(f, runs_of(p, k), seed)
     losses = f.value(points)
     bad = points[losses > BAD]
     found = {"losses": losses, "curved": np.array([least(f, x) for x in bad])}
-    found["teacher"] = np.array(least(f, f.minima[0]))
+    found["teacher"] = np.array(least(f, np.eye(k).ravel()))
     found["away"] = np.array([looking_away(k, away) for away in p.away])
     if k == p.shown and len(bad):
         found["weights"] = sorted_rows(points[np.nanargmin(np.where(losses > BAD, losses, np.nan))].reshape(k, k))
     return {f"{name}_{k}": array for name, array in found.items()}
 
 
-def compute(p: Params, seed: int, progress: Progress) -> dict[str, np.ndarray]:
+def compute(p: Params, seed: int, progress: Progress) -> dict[str, Array]:
     """One study for each k; the largest take longest."""
-    found = {}
+    found: dict[str, Array] = {}
     for k in (*p.few, *p.units):
         progress((k / (p.units[-1] + 1)) ** 4, f"{k} units")
         found |= study(p, k, derive_seed(seed, "start", k))
@@ -116,7 +119,7 @@ def compute(p: Params, seed: int, progress: Progress) -> dict[str, np.ndarray]:
     return found
 
 
-def bad_of(losses: np.ndarray) -> int:
+def bad_of(losses: Array) -> int:
     """How many runs ended badly."""
     return int(np.sum(losses > BAD))
 
@@ -153,7 +156,7 @@ def minimum_claims(data: Data, p: Params) -> list[Claim]:
     curved = np.concatenate([data[f"curved_{k}"] for k in p.units])
     errors = [abs(bad[k].min() - data[f"away_{k}"][0]) for k in p.units if bad[k].size]
     teacher = [float(data[f"teacher_{k}"]) - TEACHER_CURVATURE for k in p.units]
-    clear = np.sum((every < 1e-12) | (every > 1e-2))
+    clear = int(np.sum((every < 1e-12) | (every > 1e-2)))
     said = {
         "rest": "Runs end at loss 0 or above 1 %, and nowhere between: the share, of all.",
         "minima": "Bad ends are strict minima, with gradients below 1e-11 and curvatures above 1e-4: the share.",
@@ -162,7 +165,7 @@ def minimum_claims(data: Data, p: Params) -> list[Claim]:
     }
     return [
         fraction("rest", said["rest"], clear, every.size, 1.0, (0.99, 1.0)),
-        fraction("minima", said["minima"], np.sum(curved > CURVED), curved.size, 1.0, (0.98, 1.0)),
+        fraction("minima", said["minima"], int(np.sum(curved > CURVED)), curved.size, 1.0, (0.98, 1.0)),
         exact("lowest", said["lowest"], max(errors, default=np.inf), 0, 1e-8),
         exact("teacher", said["teacher"], np.abs(teacher).max(), 0, 1e-12),
     ]
@@ -196,8 +199,8 @@ def draw_losses(ax: Axes, data: Data, p: Params) -> None:
         units = [k for k in p.units if k >= 2 * away]  # with fewer the minimization ends elsewhere
         line = plotting.theory_line(ax, units, [data[f"away_{k}"][index] for k in units])
         plotting.label_line(ax, line, str(away))
-    ax.set(title="Units that look away make them", ylim=(0, 0.1), ylabel="loss of a bad end", xlabel="units k")
-    ax.text(p.units[-1], 0.093, "dashed: so many units look away", ha="right")
+    ax.set(title="Units that look away make them", ylim=(0, 0.11), ylabel="loss of a bad end", xlabel="units k")
+    ax.text(p.units[-1], 0.1, "dashed: so many units look away", ha="right")
 
 
 def draw_weights(ax: Axes, data: Data, p: Params) -> None:
@@ -226,6 +229,8 @@ def plot(data: Data, p: Params) -> Figure:
     draw_losses(losses, data, p)
     draw_weights(weights, data, p)
     draw_curvatures(curvatures, data, p)
+    for ax in (shares, losses, curvatures):
+        ax.xaxis.get_major_locator().set_params(integer=True)
     return sheet
 
 
