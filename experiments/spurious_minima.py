@@ -91,7 +91,7 @@ def sorted_rows(w: Array) -> Array:
     odd, missed = np.unravel_index(np.argmin(w), w.shape)
     columns = [*np.delete(np.arange(len(w)), missed), missed]
     rows = [*(np.argmax(w[:, column]) for column in columns[:-1]), odd]
-    return w[np.ix_(rows, columns)]
+    return np.asarray(w[np.ix_(rows, columns)])
 
 
 def study(p: Params, k: int, seed: int) -> dict[str, Array]:
