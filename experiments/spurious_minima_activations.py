@@ -199,7 +199,7 @@ def draw_ways(ax: Axes, data: Data) -> None:
         xlabel="from the bad minimum to the nearest exact fit",
         ylabel="loss",
     )
-    ax.set_ylim(0, 1.7 * max(data[f"way_{activation}"].max() for activation in MINIMA))
+    ax.set(yscale="log", ylim=(0.01, 100))
     ax.legend(loc="upper right")
 
 
