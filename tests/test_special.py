@@ -14,7 +14,7 @@ from optlab.kernels.select import cpu
 
 DTYPES = (np.float32, np.float64)
 LEVELLING = ("log1p", "tanh", "sigmoid", "softplus", "one_minus_exp")
-FUNCTIONS = ("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1", *LEVELLING)
+FUNCTIONS = ("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1", *LEVELLING, "acos", "acos_sine")
 EXACT: dict[str, Callable[[Any], Any]] = {
     "log": mpmath.log,
     "exp": mpmath.exp,
@@ -28,9 +28,14 @@ EXACT: dict[str, Callable[[Any], Any]] = {
     "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "one_minus_exp": lambda x: -mpmath.expm1(-x),
+    "acos": mpmath.acos,
+    "acos_sine": lambda x: mpmath.sqrt((1 - x) * (1 + x)),
 }
 NORMAL, SUBNORMAL, SINE = 1.0, 1.5, 2.5  # ulp of the result
-OTHERS = {"expm1": 3.0, "log1p": 1.5, "tanh": 3.0, "sigmoid": 2.5, "softplus": 2.0, "one_minus_exp": 1.5}
+OTHERS = {"expm1": 3.0, "log1p": 1.5, "tanh": 3.0, "sigmoid": 2.5, "softplus": 2.0, "one_minus_exp": 1.5} | {
+    "acos": 2.0,
+    "acos_sine": 2.0,
+}
 SMALL, SMALL_ULPS = 1e-3, 1.5e-3  # below SMALL sine and cosine err by SMALL_ULPS ulp(1)
 SIN_LIMIT = {np.float32: 12867.0, np.float64: 1.6e6}
 COUNT = 1500
@@ -89,6 +94,9 @@ def samples(name: str, dtype: Any) -> np.ndarray:
         parts = levelling_samples(name, dtype, rng)
     elif name in ("sin", "cos"):
         parts = [hard_angles(rng, SIN_LIMIT[dtype])]
+    elif name.startswith("acos"):  # the ends, where the angle is a root of what is missing, and the seam at 1/2
+        ends = 1 - np.exp(rng.uniform(np.log(float(info.eps)), 0, COUNT))
+        parts = [rng.uniform(-1, 1, COUNT), ends, -ends, 0.5 + 1e-3 * rng.normal(size=COUNT), 1e-9 * rng.normal(size=9)]
     else:
         parts = [rng.uniform(-100, 100, COUNT), rng.integers(-9999, 9999, COUNT) / 4 + 1e-4 * rng.normal(size=COUNT)]
     return np.concatenate(parts).astype(dtype)
@@ -141,6 +149,8 @@ HARD: dict[str, list[tuple[float, float]]] = {  # exact results; the sign of a z
     "sigmoid": [(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (NAN, NAN), (1e4, 1.0), (-1e4, 0.0)],
     "softplus": [(INF, INF), (-INF, 0.0), (NAN, NAN), (1e30, 1e30), (-1e30, 0.0)],
     "one_minus_exp": [(0.0, 0.0), (INF, 1.0), (NAN, NAN), (1e30, 1.0), (50.0, 1.0)],
+    "acos": [(1.0, 0.0), (0.0, np.pi / 2), (-1.0, np.pi), (1.01, 0.0), (-INF, np.pi), (NAN, NAN)],
+    "acos_sine": [(1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (1.01, 0.0), (INF, 0.0), (NAN, NAN)],
 }
 
 

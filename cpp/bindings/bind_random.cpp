@@ -58,8 +58,10 @@ T special_of(int which, T x) {
   if (which == 11) return one_minus_exp<T>(x);
   if (which < 4)
     sincos<T>(x, a, b);
-  else
+  else if (which < 6)
     sincos_turns<T>(x, a, b);
+  else
+    acos<T>(x, a, b);
   return which % 2 ? b : a;
 }
 
@@ -134,7 +136,7 @@ void bind_random(py::module_& m) {
                py::arg("BATCH") = static_cast<int>(kBatch), py::arg("INIT") = static_cast<int>(kInit),
                py::arg("DATA") = static_cast<int>(kData), py::arg("DROPOUT") = static_cast<int>(kDropout));
   m.attr("special_functions") = py::make_tuple("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1", "log1p",
-                                               "tanh", "sigmoid", "softplus", "one_minus_exp");
+                                               "tanh", "sigmoid", "softplus", "one_minus_exp", "acos", "acos_sine");
   m.def("special_derivative", [](const py::handle& out, const py::handle& x, int which) {
     if (float_kind(x, "x") == 'f')
       special_derivative<float>(out, x, which);

@@ -11,6 +11,7 @@ from optlab.landscapes.rastrigin import Rastrigin
 from optlab.landscapes.rosenbrock import Rosenbrock
 from optlab.landscapes.sinusoid import Sinusoid
 from optlab.landscapes.strict_saddle import StrictSaddle
+from optlab.landscapes.teacher_student import TeacherStudent
 from optlab.landscapes.walled_quadratic import WalledQuadratic
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "Rosenbrock",
     "Sinusoid",
     "StrictSaddle",
+    "TeacherStudent",
     "WalledQuadratic",
 ]

@@ -31,6 +31,13 @@ def samples(dim: int, rows: int = 30) -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(rows, dim)), rng.normal(size=rows)
 
 
+def teacher(inputs: int) -> np.ndarray:
+    """Four units, of which one looks at the inputs in the middle alone."""
+    rows = np.random.default_rng(inputs).normal(size=(4, inputs))
+    rows[1, [0, -1]] = 0
+    return rows
+
+
 def spectrum(dim: int) -> np.ndarray:
     return np.linspace(-1.0, 3.0, dim)
 
@@ -38,7 +45,9 @@ def spectrum(dim: int) -> np.ndarray:
 # Roundings on the longest path: 21 of the summation tree (16 in a strip, 4 to fold, 1 in the total), up to 10 of a term
 # and up to 4 of special functions and rounded coefficients. The float64 twin makes as many. One rounding is eps/2.
 ROUNDINGS = 35
-LONGER = 600  # two products by Q (2 dim + 2, up to dim 64) and one more by the Hessian; or sums over 30 rows in order
+LONGER = 600  # two products by Q (2 dim + 2, up to dim 64) and one more by the Hessian; or sums over 30 rows in order;
+# or 30 roundings of a cosine, divided by a sine above 1/20
+INPUTS = {9: 3, 16: 4, 35: 5}  # of a student with so many weights
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,12 @@ CASES: dict[str, Case] = {
     "sinusoid": Case(lambda _: ol.landscapes.Sinusoid(TABLE), lambda _: twins.sinusoid(TABLE), (2,)),
     # τ = 1.5 is exact in both number types
     "octopus": Case(lambda n: ol.landscapes.Octopus(n, 2.0, 0.7, 1.5), lambda n: twins.octopus(2.0, 0.7, 1.5), SIZES),
+    "teacher_student": Case(
+        lambda n: ol.landscapes.TeacherStudent(n // INPUTS[n], teacher(INPUTS[n])),
+        lambda n: twins.teacher_student(teacher(INPUTS[n])),
+        tuple(INPUTS),
+        LONGER,
+    ),
     "least_squares": Case(
         lambda n: ol.landscapes.LeastSquares(*samples(n)), lambda n: twins.least_squares(*samples(n)), SIZES, LONGER
     ),

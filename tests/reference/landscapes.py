@@ -249,3 +249,72 @@ def octopus(L: float, gamma: float, tau: float) -> Formula:
         return value, grad, sign[:, None] * hessian * sign
 
     return formula
+
+
+def teacher_student(teacher: Array) -> Formula:
+    """½ Σ k(wᵢ, wⱼ) − Σ k(wᵢ, vⱼ) + ½ Σ k(vᵢ, vⱼ), every pair for itself; blocks of the Hessian from the paper."""
+    m, d = teacher.shape
+
+    def formula(x: Array, a: Arithmetic) -> Result:
+        w = x.reshape(-1, d)
+        k, sizes = len(w), _teacher_sizes(x.reshape(-1, d), teacher)
+        if a is MAJORANT:
+            return sizes
+        both, signs = np.concatenate([w, teacher]), np.array([1.0] * k + [-1.0] * m)
+        value = sum(
+            s * t * _arc_cosine(u, v) / 2
+            for s, u in zip(signs, both, strict=True)
+            for t, v in zip(signs, both, strict=True)
+        )
+        grad, hessian = np.zeros_like(w), np.zeros((k, d, k, d), x.dtype)
+        for i in range(k):
+            grad[i], hessian[i, :, i] = w[i] / 2, np.eye(d) / 2
+            for j in range(k + m):
+                if j != i:
+                    slope, bend, mixed = _arc_cosine_derivatives(w[i], both[j])
+                    grad[i] += signs[j] * slope
+                    hessian[i, :, i] += signs[j] * bend
+                    if j < k:
+                        hessian[i, :, j] = mixed
+        return value, grad.ravel(), hessian.reshape(x.size, x.size)
+
+    return formula
+
+
+def _angle(w: Array, v: Array) -> tuple[Any, Any, Any]:
+    """Both lengths and the angle; a vector's cosine with itself is 1 but for rounding."""
+    length, other = np.sqrt(np.sum(w * w)), np.sqrt(np.sum(v * v))
+    return length, other, 0.0 if np.array_equal(w, v) else np.arccos(np.sum(w * v) / (length * other))
+
+
+def _arc_cosine(w: Array, v: Array) -> Any:
+    """E relu(w x) relu(v x)."""
+    length, other, angle = _angle(w, v)
+    return length * other * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi)
+
+
+def _arc_cosine_derivatives(w: Array, v: Array) -> tuple[Array, Array, Array]:
+    """Of the above: by w, by w twice, by w and v."""
+    length, other, angle = _angle(w, v)
+    p, q, sin, cos = w / length, v / other, np.sin(angle), np.cos(angle)
+    across = cos * p - q
+    slope = other * sin * p + (np.pi - angle) * v
+    bend = other / length * (sin * (np.eye(w.size) - np.outer(p, p)) + np.outer(across, across) / sin)
+    mixed = (np.pi - angle) * np.eye(w.size)
+    mixed = mixed + (np.outer(p, q) + np.outer(q, p) - cos * (np.outer(p, p) + np.outer(q, q))) / sin
+    return slope / (2 * np.pi), bend / (2 * np.pi), mixed / (2 * np.pi)
+
+
+def _teacher_sizes(w: Array, teacher: Array) -> Result:
+    """Every sine, cosine and component of a direction counted as 1, every angle as π.
+
+    The angle's own error is that of its cosine over its sine. In value and gradient the sine takes it away again; in
+    the Hessian it stays.
+    """
+    mine, theirs = np.linalg.norm(w, axis=1), np.linalg.norm(teacher, axis=1)
+    (k, d), everyone = w.shape, np.sum(mine) + np.sum(theirs)
+    grad = np.full((k, d), everyone * (1 + np.pi) / (2 * np.pi))
+    hessian = np.full((k, d, k, d), (np.pi + 4) / (2 * np.pi))
+    for i in range(k):
+        hessian[i, :, i] = 0.5 + 3 * everyone / mine[i] / (2 * np.pi)
+    return everyone**2 / 2 * (1 + np.pi) / (2 * np.pi), grad.ravel(), hessian.reshape(w.size, w.size)

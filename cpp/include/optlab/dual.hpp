@@ -54,6 +54,19 @@ OPTLAB_HD void sincos_turns(Dual<T> x, Dual<T>& sine, Dual<T>& cosine) {
   cosine.d = -(sine.v * rate);
 }
 
+/// The derivative of the angle is -1 / sine; where the sine is 0 it is 0, half-way between those of both sides.
+template <class T>
+OPTLAB_HD void acos(Dual<T> x, Dual<T>& angle, Dual<T>& sine) {
+  acos<T>(x.v, angle.v, sine.v);
+  angle.d = select<T>(sine.v == T{}, T{}, -x.d / sine.v);
+  sine.d = x.v * angle.d;
+}
+template <class T>
+OPTLAB_HD Dual<T> inverse_root(Dual<T> x) {
+  const T y = inverse_root<T>(x.v);
+  return {y, x.d * (y * y * y) * Real<T>(-0.5)};
+}
+
 // Called as exp(x), without the template's argument, a function of a generic number finds these for dual ones.
 template <class T>
 OPTLAB_HD Dual<T> exp(Dual<T> x) {

@@ -1,11 +1,12 @@
-// Our own log, exp, sine and cosine. They are polynomials evaluated in one fixed order without contraction, so the bits
-// are the same at every SIMD width, on every instruction set and on the GPU, which no system's mathematics library
-// promises. The coefficients are weighted least-squares fits at Chebyshev nodes, made with 60 digits. Error bounds (in
-// ulp of the result; tests/test_special.py measures them against 50 digits):
+// Our own log, exp, sine, cosine and arc cosine. They are polynomials evaluated in one fixed order without contraction,
+// so the bits are the same at every SIMD width, on every instruction set and on the GPU, which no system's mathematics
+// library promises. The coefficients are weighted least-squares fits at Chebyshev nodes, made with 60 digits. Error
+// bounds (in ulp of the result; tests/test_special.py measures them against 50 digits):
 //   log      1.0                 exp   1.0, subnormal results 1.5            expm1 3.0
 //   sin, cos 2.5 where |result| >= 1e-3, absolute error 1.5e-3 ulp(1) below, of x in radians or in turns. In radians
 //   for
 //            |x| up to sin_limit (12867 in float, 1.6e6 in double); beyond it the argument has no digits left: NaN
+//   acos     2.0, and 2.0 of its sine
 #pragma once
 #include "portable.hpp"
 
@@ -218,6 +219,41 @@ OPTLAB_HD void sincos_turns(T x, T& sine, T& cosine) {
   const T quarters = x * Real<T>(4), shifted = quarters + C::round;
   const T r = (quarters - (shifted - C::round)) * Real<T>(kPi / 2);
   sincos_quadrant<T>(r, Number<T>::bits(shifted), sine, cosine);
+}
+
+/// asin(t) of 0 <= t <= 1/2 with z = t^2.
+template <class T>
+OPTLAB_HD T asin_reduced(T t, T z) {
+  T p;
+  if constexpr (sizeof(Real<T>) == 4)
+    p = horner(z, 0.1666675148886707f, 0.07495353339643819f, 0.04546249911323444f, 0.02422051003202318f,
+               0.04209503796420305f);
+  else
+    p = horner(z, 0.16666666666665433, 0.0750000000032899, 0.04464285683594077, 0.030381958801604388,
+               0.022371766360186462, 0.017359577557206164, 0.013886497554714806, 0.01216094246176478,
+               0.006563512384336708, 0.019431898594213064, -0.016074692852579425, 0.03181100662565914);
+  return (t * z) * p + t;
+}
+
+/// The angle in [0, pi] whose cosine is x, and its sine. Beyond 1 and -1, where rounding may carry a cosine, they stay
+/// what they are there.
+template <class T>
+OPTLAB_HD void acos(T x, T& angle, T& sine) {
+  const T one = Number<T>::splat(Real<T>(1));
+  const T size = select<T>(x < T{}, -x, x), a = select<T>(size > one, one, size);
+  const auto small = a < Real<T>(0.5), negative = x < T{};
+  const T z = select<T>(small, a * a, (one - a) * Real<T>(0.5));  // acos(a) = 2 asin(sqrt((1 - a) / 2))
+  const T part = asin_reduced(select<T>(small, a, sqrt<T>(z)), z);
+  const T signed_part = select<T>(negative, -part, part), twice = part + part;
+  angle = select<T>(small, Real<T>(kPi / 2) - signed_part, select<T>(negative, Real<T>(kPi) - twice, twice));
+  sine = sqrt<T>((one - a) * (one + a));
+}
+
+/// 1 / sqrt(x), and 0 at 0: what is of length 0 has no direction.
+template <class T>
+OPTLAB_HD T inverse_root(T x) {
+  const T one = Number<T>::splat(Real<T>(1));
+  return select<T>(x == T{}, T{}, one / sqrt<T>(x));
 }
 
 }  // namespace optlab

@@ -10,6 +10,7 @@
 #include "rosenbrock.hpp"
 #include "sinusoid.hpp"
 #include "strict_saddle.hpp"
+#include "teacher_student.hpp"
 #include "walled_quadratic.hpp"
 
 #define OPTLAB_SEPARABLE_LANDSCAPES(X) \
@@ -24,4 +25,5 @@
   X(rosenbrock, Rosenbrock)          \
   X(beale, Beale)                    \
   X(sinusoid, Sinusoid)              \
-  X(octopus, Octopus)
+  X(octopus, Octopus)                \
+  X(teacher_student, TeacherStudent)
