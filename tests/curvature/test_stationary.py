@@ -24,6 +24,7 @@ LISTED = {
     "long_valley": ol.landscapes.LongValley(6, 50.0),
     "walled_quadratic": ol.landscapes.WalledQuadratic(np.linspace(-1, 3, 12)),
     "octopus": ol.landscapes.Octopus(4, 2.0, 0.7),
+    "teacher_student": ol.landscapes.TeacherStudent(4),
     "sinusoid": ol.landscapes.Sinusoid.draw(3),
     "least_squares": ol.landscapes.LeastSquares(rng.normal(size=(30, 8)), rng.normal(size=30)),
     "least_squares_wide": ol.landscapes.LeastSquares(rng.normal(size=(5, 30)), rng.normal(size=5)),
