@@ -11,30 +11,36 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from optlab import plotting
-from optlab.bench import batchnorm, dense, descend, matmul, mlp, updates, updates_figure
+from optlab.bench import batchnorm, dense, descend, matmul, mlp, passes_figure, updates, updates_figure
 from optlab.bench.rows import Row, show
 from optlab.errors import UsageError, did_you_mean
 from optlab.kernels.select import info
 
+BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
+    "descend": descend.run,
+    "updates": updates.run,
+    "matmul": matmul.run,
+    "batchnorm": batchnorm.run,
+    "dense": dense.run,
+    "mlp": mlp.run,
+    "hvp": mlp.run_hvp,
+}
+"""THE list of benchmarks: what measures the rows, the quick way or not."""
+
 
 @dataclass(frozen=True)
-class Benchmark:
-    """What measures the rows, the quick way or not, and what draws them where there is a picture."""
+class Picture:
+    """What draws the rows of some benchmarks."""
 
-    measure: Callable[[bool], list[Row]]
-    plot: Callable[[Sequence[Mapping[str, Any]]], Figure] | None = None
+    plot: Callable[[Sequence[Mapping[str, Any]]], Figure]
+    needs: tuple[str, ...]
 
 
-BENCHMARKS = {
-    "descend": Benchmark(descend.run),
-    "updates": Benchmark(updates.run, updates_figure.plot),
-    "matmul": Benchmark(matmul.run),
-    "batchnorm": Benchmark(batchnorm.run),
-    "dense": Benchmark(dense.run),
-    "mlp": Benchmark(mlp.run),
-    "hvp": Benchmark(mlp.run_hvp),
+PICTURES = {
+    "updates": Picture(updates_figure.plot, ("updates",)),
+    "passes": Picture(passes_figure.plot, ("matmul", "batchnorm", "dense")),
 }
-"""THE list of benchmarks."""
+"""THE list of pictures, drawn as bench_NAME where all they need was measured."""
 
 
 def run(
@@ -49,19 +55,21 @@ def run(
         if name not in BENCHMARKS:
             raise UsageError(f"no benchmark named '{name}'{did_you_mean(name, BENCHMARKS)}")
     chosen = {name: BENCHMARKS[name] for name in names or BENCHMARKS}
+    drawn = [] if figures is None else [name for name, picture in PICTURES.items() if {*picture.needs} <= {*chosen}]
     if figures is not None:
-        if not any(benchmark.plot for benchmark in chosen.values()):
-            raise UsageError(f"--figure: no picture of {', '.join(chosen)}; there is one of updates")
+        if not drawn:
+            known = "; one of ".join(", ".join(picture.needs) for picture in PICTURES.values())
+            raise UsageError(f"--figure: no picture of {', '.join(chosen)}; there is one of {known}")
         figures.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong name costs no waiting
-    measured = {name: benchmark.measure(quick) for name, benchmark in chosen.items()}
+    measured = {name: measure(quick) for name, measure in chosen.items()}
     show([row for rows in measured.values() for row in rows])
     records = {name: [row.to_json() for row in rows] for name, rows in measured.items()}
     everything = [row for rows in records.values() for row in rows]
     if json_path is not None:
         json_path.write_text(_text(everything), encoding="utf-8")
-    for name, benchmark in chosen.items():
-        if figures is not None and benchmark.plot is not None:
-            _draw(figures / f"bench_{name}", benchmark.plot(records[name]), records[name])
+    for name in drawn:
+        rows = [row for need in PICTURES[name].needs for row in records[need]]
+        _draw(Path(figures or "") / f"bench_{name}", PICTURES[name].plot(rows), rows)
     return everything
 
 

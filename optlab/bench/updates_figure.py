@@ -96,9 +96,9 @@ def roofline(ax: Axes, drawn: Drawn, memory: float, peak: float) -> None:
     ax.set_title(f"Arithmetic: at most {used:.0%} of its limit")
 
 
-def roofs(ax: Axes, memory: float, peak: float) -> None:
+def roofs(ax: Axes, memory: float, peak: float, right: float = 30.0) -> None:
     """The speed of memory and that of registers, and where they meet."""
-    left, right, ridge = 0.1, 30.0, peak / memory
+    left, ridge = 0.1, peak / memory
     ax.loglog([left, ridge, right], [memory * left, peak, peak], color=plotting.BLACK)
     ax.set(xlim=(left, right), ylim=(3.5e-3 * peak, 2 * peak))
     ax.text(right, 1.15 * peak, f"vector units {peak:.0f} GFLOP/s", horizontalalignment="right")
