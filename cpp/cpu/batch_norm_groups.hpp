@@ -1,6 +1,7 @@
 // How a block of columns is taken in groups of packs. Every column is a lane of its own, so neither the width of a pack
 // nor that of a group or a block can be seen in a result.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 
 #include "optlab/dual.hpp"
@@ -66,7 +67,7 @@ void for_groups(i64 begin, i64 end, i64 past, Body body) {
     else if (columns > lanes)
       body(Ragged<P, 4>{columns - lanes}, column);
     else
-      body(Group<P, 1, false>{}, column + columns - lanes);
+      body(Group<P, 1, false>{}, std::max(begin, column + columns - lanes));
   };
   i64 column = begin;
   if (past > 0 && end - begin > width - past) {

@@ -60,9 +60,11 @@ class Pool {
   };
 
   void start() {
-    workers_.push_back(std::make_unique<Worker>());
-    Worker& worker = *workers_.back();
-    worker.thread = std::thread([this, &worker, index = static_cast<int>(workers_.size())] { serve(worker, index); });
+    workers_.reserve(workers_.size() + 1);  // so that nothing can fail once the thread runs
+    auto worker = std::make_unique<Worker>();
+    const int index = static_cast<int>(workers_.size()) + 1;
+    worker->thread = std::thread([this, &work = *worker, index] { serve(work, index); });
+    workers_.push_back(std::move(worker));
     caller_processor_ = -1;
   }
 

@@ -110,8 +110,9 @@ class MLP:
             return None
         if groups is None:
             raise ValueError("groups: got None, expected how many groups each hidden layer has, for norm='group'")
+        groups = integer("groups", groups, 1, 2**24)
         for width in self.widths[1:-1]:
-            if width % integer("groups", groups, 1, 2**24):
+            if width % groups:
                 raise ValueError(f"groups: got {groups}, expected a divisor of the {width} units of a hidden layer")
         return groups
 

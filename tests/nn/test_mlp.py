@@ -259,7 +259,8 @@ REFUSED = {
     "groups: got 2 with norm='layer'": lambda: MLP([3, 4, 2], norm="layer", groups=2),
     "groups: got None": lambda: MLP([3, 4, 2], norm="group"),
     "groups: got 3, expected a divisor of the 4": lambda: MLP([3, 6, 4, 2], norm="group", groups=3),
-    "groups: got 0": lambda: MLP([3, 4, 2], norm="group", groups=0),
+    "groups: got 0": lambda: MLP([3, 2], norm="group", groups=0),
+    "groups: got 'x'": lambda: MLP([3, 2], norm="group", groups="x"),  # type: ignore[arg-type]
     "dropout: got 1.0": lambda: MLP([3, 2], dropout=1.0),
     "X, y: got shapes": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y[:3]),
     "X: got dtype float64": lambda: MLP([3, 2]).on(GOOD_X.astype(float), GOOD_Y),

@@ -422,3 +422,35 @@ def test_wrong_options_are_refused(options: dict[str, Any], kind: type[Exception
     before = [digest(array) for array in arrays]
     refused(lambda: ops.batch_norm_forward(**options), kind, said)
     assert [digest(array) for array in arrays] == before
+
+
+UNALIGNED = """
+import numpy as np
+from optlab import ops
+
+rows, features = {shape}
+rng = np.random.default_rng(0)
+draw = lambda *shape: rng.standard_normal(shape).astype(np.{dtype})
+dy_dot, x_dot, dy, x = (draw(rows, features) for _ in range(4))
+gamma, mean, mean_dot, rstd_dot = (draw(features) for _ in range(4))
+given = (dy_dot, x_dot, dy, x, gamma, mean, 1 + mean**2, mean_dot, rstd_dot)
+right = ops.batch_norm_backward_tangent(*given)[0]
+memory = np.empty(x.nbytes + 192, np.uint8)
+line = -memory.ctypes.data % 64 + 64
+for offset in range(0, 64, x.itemsize):
+    memory[:] = 7
+    out = memory[line + offset :][: x.nbytes].view(x.dtype).reshape(x.shape)
+    ops.batch_norm_backward_tangent(*given, out=(out, None, None))
+    assert (out == right).all(), offset
+    assert (memory[: line + offset] == 7).all() and (memory[line + offset + x.nbytes :] == 7).all(), offset
+"""
+
+
+@pytest.mark.parametrize(("dtype", "shape"), (("float32", (4096, 512)), ("float64", (2048, 512))))
+def test_outputs_stand_at_any_place_of_a_line(python: Any, dtype: str, shape: tuple[int, int]) -> None:
+    """Large enough to be written past the caches, for which groups of columns begin on lines."""
+    from optlab.kernels.select import available
+
+    for isa in available():
+        done = python(UNALIGNED.format(dtype=dtype, shape=shape), OPTLAB_ISA=isa)
+        assert done.returncode == 0, (isa, done.stderr)
