@@ -60,7 +60,9 @@ class MatrixFactorization(Factored):
         factor = draw_factor(rows, s, rotation)
         self.singular_values, self.M = s, square(factor)
         weights = by_pairs(np.ones((rows, rows)))
-        super().__init__(rows, rank, [weights, self.M[np.tril_indices(rows)]], minimum=float(np.sum(s[rank:] ** 2)) / 4)
+        super().__init__(
+            rows, rank, [np.zeros(2), weights, self.M[np.tril_indices(rows)]], minimum=float(np.sum(s[rank:] ** 2)) / 4
+        )
         self._declare(factor)
 
     def _declare(self, factor: Matrix) -> None:

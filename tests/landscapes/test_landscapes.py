@@ -134,6 +134,13 @@ CASES: dict[str, Case] = {
         lambda n: twins.entries(planted(n // 2), mask(n // 2) / mask(n // 2).mean(), 2),
         HALVES,
     ),
+    "completion_of_short_rows": Case(
+        lambda n: ol.landscapes.MatrixCompletion(planted(n // 2), mask(n // 2), 2, lam=3.0, alpha=0.6),
+        lambda n: twins.with_short_rows(
+            twins.entries(planted(n // 2), mask(n // 2) / mask(n // 2).mean(), 2), 2, 3.0, 0.6
+        ),
+        HALVES,
+    ),
     "sensing": Case(
         lambda n: ol.landscapes.MatrixSensing(*sensed(n // 2), 2),
         lambda n: twins.factored(*sensed(n // 2), np.full(30, 1 / 30), 2),
@@ -328,7 +335,7 @@ def test_factorization_lists_one_point_of_every_choice() -> None:
 def test_drawn_matrices_are_the_planted_ones() -> None:
     for f in (
         ol.landscapes.MatrixSensing.draw(6, [2.0, 1.0], 20, seed=4, rank=3),
-        ol.landscapes.MatrixCompletion.draw(6, [2.0, 1.0], 0.5, seed=4, rank=3),
+        ol.landscapes.MatrixCompletion.draw(6, [2.0, 1.0], 0.5, seed=4, rank=3, lam=1.0),
     ):
         s = np.linalg.svd(f.product(f.minima[0]), compute_uv=False)
         assert_within(s, [2, 1, 0, 0, 0, 0], 30 * eps(np.float64))
@@ -354,6 +361,8 @@ def test_drawn_matrices_are_the_planted_ones() -> None:
         (lambda m: m.MatrixCompletion(np.tri(3), np.ones((3, 3), bool), 1), "not finite and symmetric"),
         (lambda m: m.MatrixCompletion(np.eye(2), np.ones((3, 3), bool), 1), "M: got shape"),
         (lambda m: m.MatrixCompletion.draw(3, [1.0], 0.0, seed=0), "share: got 0.0"),
+        (lambda m: m.MatrixCompletion(np.eye(2), np.ones((2, 2), bool), 1, lam=-1.0), "lam: got -1.0"),
+        (lambda m: m.MatrixCompletion(np.eye(2), np.ones((2, 2), bool), 1, alpha=0.0), "alpha: got 0.0"),
         (lambda m: m.MatrixSensing(np.eye(3), [1.0], 1), r"A: got shape \(3, 3\)"),
         (lambda m: m.MatrixSensing(np.eye(3)[None], [1.0, 2.0], 1), r"y: got shape \(2,\)"),
         (lambda m: m.QuadraticNetwork(np.eye(3), np.ones(3)), r"teacher: got shape \(3,\)"),

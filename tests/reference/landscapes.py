@@ -216,6 +216,26 @@ def entries(target: Array, weights: Array, rank: int) -> Formula:
     return factored((unit + unit.transpose(0, 2, 1)) / 2, target.ravel(), weights.ravel(), rank)
 
 
+def with_short_rows(formula: Formula, rank: int, lam: float, alpha: float) -> Formula:
+    """formula + λ Σ max(|u| − α, 0)⁴ over rows u, whose Hessian is 12 λ e² u uᵀ/|u|² + 4 λ e³ (I − u uᵀ/|u|²)/|u|."""
+
+    def penalized(x: Array, a: Arithmetic) -> Result:
+        value, grad, hessian = formula(x, a)
+        for first in range(0, x.size, rank):
+            part = slice(first, first + rank)
+            norm = np.sqrt(x[part] @ x[part])
+            e = norm + a.minus * alpha
+            if e.real <= 0:
+                continue
+            unit = x[part] / norm
+            radial = np.outer(unit, unit)
+            value, grad[part] = value + lam * e**4, grad[part] + 4 * lam * e**3 * unit
+            hessian[part, part] += 12 * lam * e**2 * radial + 4 * lam * e**3 / norm * (np.eye(rank) + a.minus * radial)
+        return value, grad, hessian
+
+    return penalized
+
+
 def orthogonal_tensor(d: int) -> Formula:
     """Σ_k Σ_{i≠j} v²_ik v²_jk of the unit rows v of U; the chain rule from v to u for every row."""
 

@@ -13,6 +13,10 @@ struct Dual {
 template <class T>
 struct Number<Dual<T>> {
   using Real = typename Number<T>::Real;
+  using Mask = typename Number<T>::Mask;
+  static OPTLAB_HD Dual<T> select(Mask m, Dual<T> a, Dual<T> b) {
+    return {Number<T>::select(m, a.v, b.v), Number<T>::select(m, a.d, b.d)};
+  }
   static OPTLAB_HD Dual<T> sqrt(Dual<T> x) {
     const T root = Number<T>::sqrt(x.v);
     return {root, x.d / (root * Real(2))};
@@ -32,6 +36,7 @@ template <class T, class S> OPTLAB_HD Dual<T> operator/(Dual<T> a, S s) { return
 template <class T, class S> OPTLAB_HD Dual<T> operator+(S s, Dual<T> a) { return {s + a.v, a.d}; }
 template <class T, class S> OPTLAB_HD Dual<T> operator-(S s, Dual<T> a) { return {s - a.v, -a.d}; }
 template <class T, class S> OPTLAB_HD Dual<T> operator*(S s, Dual<T> a) { return {s * a.v, s * a.d}; }
+template <class T, class S> OPTLAB_HD typename Number<T>::Mask operator>(Dual<T> a, S s) { return a.v > s; }
 // clang-format on
 
 template <class T>
