@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from optlab.checks import integer
 from optlab.landscape import CompiledLandscape
@@ -56,6 +59,12 @@ class OrthogonalTensor(CompiledLandscape):
         self.components = d
         self.saddle_eigenvalues = np.array([self._eigenvalues(d, found) for found in range(d - 1)])
         self.layout = (Segment("U", 0, (d, d)),)
+
+    def on_spheres(self, x: NDArray[Any]) -> NDArray[Any]:
+        """The same directions with rows of length 1, where the Hessian is that on the spheres."""
+        u = x.reshape(*x.shape[:-1], self.components, self.components)
+        unit: NDArray[Any] = (u / np.linalg.norm(u, axis=-1, keepdims=True)).reshape(x.shape)
+        return unit
 
     @staticmethod
     def _saddle(d: int, found: int) -> np.ndarray:

@@ -332,6 +332,17 @@ def test_factorization_lists_one_point_of_every_choice() -> None:
     assert many.saddles is None and many.saddle_eigenvalues is None and len(many.minima) == 1
 
 
+def test_tensors_see_directions_only() -> None:
+    f = ol.landscapes.OrthogonalTensor(5)
+    x = points(f, 7, np.float64)
+    unit = f.on_spheres(x)
+    assert_within(np.linalg.norm(unit.reshape(7, 5, 5), axis=2), 1.0, 10 * eps(np.float64))
+    # 5 products a sum, divisions and a square; F is at most d (d - 1)
+    assert_within(f.value(unit), f.value(x), 60 * eps(np.float64) * 20)
+    rows = (f.grad(x) * x).reshape(7, 5, 5).sum(axis=2)
+    assert_within(rows, 0.0, 60 * eps(np.float64) * 20)
+
+
 def test_drawn_matrices_are_the_planted_ones() -> None:
     for f in (
         ol.landscapes.MatrixSensing.draw(6, [2.0, 1.0], 20, seed=4, rank=3),
