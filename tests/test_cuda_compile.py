@@ -31,6 +31,13 @@ template <class F, class R> __device__ void coupled(R* x, const R* c) {
   F::template grad<Dual<R>>(out, in, 2, c);
   x[0] = F::template value<R>(x, 2, c) + g[0] + out[1].d;
 }
+template <class F, class R> __device__ void matrix(R* x, const R* c) {
+  R g[4], room[8];
+  Dual<R> in[4] = {{x[0], x[1]}, {x[1], x[2]}, {x[2], x[3]}, {x[3], x[0]}}, out[4], more[8];
+  F::template grad<R>(g, x, 4, c, room);
+  F::template grad<Dual<R>>(out, in, 4, c, more);
+  x[0] = F::template value<R>(x, 4, c, room) + g[0] + out[1].d + R(F::room(4, c));
+}
 template <class F, class R> __device__ void update(R* x, R* c, const double* p) {
   double constants[16];
   F::template prepare<double>(p, 3, constants);
@@ -65,6 +72,8 @@ template <class R> __device__ void every(R* x, R* c, const double* p) {
   OPTLAB_SEPARABLE_LANDSCAPES(SEPARABLE)
 #define COUPLED(name, F) coupled<F, R>(x, c);
   OPTLAB_COUPLED_LANDSCAPES(COUPLED)
+#define MATRIX(name, F) matrix<F, R>(x, c);
+  OPTLAB_MATRIX_LANDSCAPES(MATRIX)
 #define UPDATE(name, F, states, parameters) update<F, R>(x, c, p);
   OPTLAB_UPDATES(UPDATE)
 #define ACTIVATION(name, F) activation<F, R>(x);

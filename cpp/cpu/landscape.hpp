@@ -125,10 +125,14 @@ template <class R>
 using Arrays = std::vector<std::vector<R>>;
 
 /// Builds a landscape of the list by name. `coefficients` holds one array per coefficient (separable) or a single one
-/// (coupled); `rotation`, when not empty, is the dim x dim matrix Q of f(Q^T x).
+/// (coupled, matrix); `rotation`, when not empty, is the dim x dim matrix Q of f(Q^T x).
 template <class R>
 std::unique_ptr<Landscape<R>> make_landscape(const std::string& name, i64 dim, Arrays<R> coefficients,
                                              std::vector<R> rotation);
+
+/// The part of it for the landscapes whose points are matrices; null for a name that is not among them.
+template <class R>
+std::unique_ptr<Landscape<R>> make_matrix_landscape(const std::string& name, i64 dim, Arrays<R>& coefficients);
 
 /// |A x - b|^2 / (2 n) over the n rows of A, or over the rows of a batch.
 template <class R>

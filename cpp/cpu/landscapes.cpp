@@ -167,6 +167,7 @@ std::unique_ptr<Landscape<R>> make_landscape(const std::string& name, i64 dim, A
   if (name == #entry) return std::make_unique<Coupled<Functor, R>>(dim, std::move(coefficients));
   OPTLAB_COUPLED_LANDSCAPES(OPTLAB_MAKE)
 #undef OPTLAB_MAKE
+  if (auto matrix = make_matrix_landscape(name, dim, coefficients)) return matrix;
   throw std::invalid_argument("no landscape named '" + name + "' in optlab/landscapes/list.hpp");
 }
 

@@ -5,8 +5,13 @@ from optlab.landscapes.cosine import Cosine
 from optlab.landscapes.custom import Custom
 from optlab.landscapes.least_squares import LeastSquares
 from optlab.landscapes.long_valley import LongValley
+from optlab.landscapes.matrix_completion import MatrixCompletion
+from optlab.landscapes.matrix_factorization import MatrixFactorization
+from optlab.landscapes.matrix_sensing import MatrixSensing
 from optlab.landscapes.octopus import Octopus
+from optlab.landscapes.orthogonal_tensor import OrthogonalTensor
 from optlab.landscapes.quadratic import HyperbolicParaboloid, Quadratic
+from optlab.landscapes.quadratic_network import QuadraticNetwork
 from optlab.landscapes.rastrigin import Rastrigin
 from optlab.landscapes.rosenbrock import Rosenbrock
 from optlab.landscapes.sinusoid import Sinusoid
@@ -21,8 +26,13 @@ __all__ = [
     "HyperbolicParaboloid",
     "LeastSquares",
     "LongValley",
+    "MatrixCompletion",
+    "MatrixFactorization",
+    "MatrixSensing",
     "Octopus",
+    "OrthogonalTensor",
     "Quadratic",
+    "QuadraticNetwork",
     "Rastrigin",
     "Rosenbrock",
     "Sinusoid",

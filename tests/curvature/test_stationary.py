@@ -25,6 +25,11 @@ LISTED = {
     "walled_quadratic": ol.landscapes.WalledQuadratic(np.linspace(-1, 3, 12)),
     "octopus": ol.landscapes.Octopus(4, 2.0, 0.7),
     "teacher_student": ol.landscapes.TeacherStudent(4),
+    "matrix_factorization": ol.landscapes.MatrixFactorization(5, [3.0, 1.0]),
+    "matrix_completion": ol.landscapes.MatrixCompletion.draw(12, [2.0, 1.0], share=0.8, seed=0),
+    "matrix_sensing": ol.landscapes.MatrixSensing.draw(6, [1.0, 1.0], measurements=40, seed=0),
+    "quadratic_network": ol.landscapes.QuadraticNetwork.draw(5, teacher=2, samples=60, seed=0),
+    "orthogonal_tensor": ol.landscapes.OrthogonalTensor(3),
     "sinusoid": ol.landscapes.Sinusoid.draw(3),
     "least_squares": ol.landscapes.LeastSquares(rng.normal(size=(30, 8)), rng.normal(size=30)),
     "least_squares_wide": ol.landscapes.LeastSquares(rng.normal(size=(5, 30)), rng.normal(size=5)),
@@ -46,7 +51,11 @@ def test_declared_points(name: str, declared: str, i: int, dtype: type, dense_up
     exact = np.linalg.eigvalsh(f.hessian(x.astype(np.float64)))
     found = ol.curvature.classify(f, x, dense_up_to=dense_up_to)
     singular = np.abs(exact).min() <= np.sqrt(eps(dtype)) * np.abs(exact).max()  # float32 sees no κ above 2900
-    assert found.kind == ("saddle" if declared == "saddles" else "degenerate" if singular else "minimum")
+    falls_everywhere = exact[-1] <= np.sqrt(eps(dtype)) * -exact[0]  # as factorizations do at 0
+    settled = "maximum" if falls_everywhere else "minimum"
+    strict = declared == "saddles" and not falls_everywhere
+    assert found.kind == ("saddle" if strict else "degenerate" if singular else settled)
+    assert declared == "minima" or found.index > 0
     assert found.gradient_norm <= found.gradient_tol
     slack = (1e-10 if dtype == np.float64 else 3e-5) * np.abs(exact).max()
     assert_within([found.smallest, found.largest], exact[[0, -1]], slack)

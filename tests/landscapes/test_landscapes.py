@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,6 +49,33 @@ ROUNDINGS = 35
 LONGER = 600  # two products by Q (2 dim + 2, up to dim 64) and one more by the Hessian; or sums over 30 rows in order;
 # or 30 roundings of a cosine, divided by a sine above 1/20
 INPUTS = {9: 3, 16: 4, 35: 5}  # of a student with so many weights
+
+
+HALVES = (4, 10, 16)  # dimensions of n x 2 matrices
+FALLING = np.array([3.0, 2.0, 1.0])
+
+
+def planted(rows: int) -> np.ndarray:
+    """V diag(3, 2, 1) Vᵀ, cut off where there are fewer rows."""
+    v = orthogonal(rows)[:, :3]
+    return (v * FALLING[:rows]) @ v.T
+
+
+def mask(rows: int) -> np.ndarray:
+    half = np.tril(np.random.default_rng(rows).random((rows, rows)) < 0.6)
+    return half | half.T
+
+
+def sensed(rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """30 symmetric matrices, and any numbers as what was measured."""
+    rng = np.random.default_rng(rows)
+    g = rng.normal(size=(30, rows, rows))
+    return g + g.transpose(0, 2, 1), 9 * rng.normal(size=30)
+
+
+def squared(inputs: np.ndarray, teacher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x xᵀ of every input, and the outputs of a network of squares whose weights are the teacher's rows."""
+    return np.einsum("ia,ib->iab", inputs, inputs), np.sum((inputs @ teacher.T) ** 2, axis=1)
 
 
 @dataclass(frozen=True)
@@ -106,6 +134,47 @@ CASES: dict[str, Case] = {
     ),
     "least_squares": Case(
         lambda n: ol.landscapes.LeastSquares(*samples(n)), lambda n: twins.least_squares(*samples(n)), SIZES, LONGER
+    ),
+    "factorization": Case(
+        lambda n: ol.landscapes.MatrixFactorization(n // 2, [4.0, 1.0]),
+        lambda n: twins.entries(np.diag([4.0, 1.0, *[0.0] * (n // 2 - 2)]), np.ones((n // 2, n // 2)), 2),
+        HALVES,
+    ),
+    "factorization_rotated": Case(
+        lambda n: ol.landscapes.MatrixFactorization(n // 2, FALLING[: n // 2], 2, rotation=orthogonal(n // 2)),
+        lambda n: twins.entries(planted(n // 2), np.ones((n // 2, n // 2)), 2),
+        HALVES,
+        LONGER,
+    ),
+    "completion": Case(
+        lambda n: ol.landscapes.MatrixCompletion(planted(n // 2), mask(n // 2), 2),
+        lambda n: twins.entries(planted(n // 2), mask(n // 2) / mask(n // 2).mean(), 2),
+        HALVES,
+    ),
+    "completion_of_short_rows": Case(
+        lambda n: ol.landscapes.MatrixCompletion(planted(n // 2), mask(n // 2), 2, lam=3.0, alpha=0.6),
+        lambda n: twins.with_short_rows(
+            twins.entries(planted(n // 2), mask(n // 2) / mask(n // 2).mean(), 2), 2, 3.0, 0.6
+        ),
+        HALVES,
+    ),
+    "sensing": Case(
+        lambda n: ol.landscapes.MatrixSensing(*sensed(n // 2), 2),
+        lambda n: twins.factored(*sensed(n // 2), np.full(30, 1 / 30), 2),
+        HALVES,
+        LONGER,
+    ),
+    "quadratic_network": Case(
+        lambda n: ol.landscapes.QuadraticNetwork(samples(n // 2)[0], TABLE[:, : n // 2].T, 2),
+        lambda n: twins.factored(*squared(samples(n // 2)[0], TABLE[:, : n // 2]), np.full(30, 1 / 30), 2),
+        (4, 12),
+        LONGER,
+    ),
+    "orthogonal_tensor": Case(
+        lambda n: ol.landscapes.OrthogonalTensor(math.isqrt(n)),
+        lambda n: twins.orthogonal_tensor(math.isqrt(n)),
+        (4, 9, 16),
+        LONGER,
     ),
 }
 EVERY = [(name, dim) for name, case in CASES.items() for dim in case.sizes]
@@ -216,7 +285,11 @@ def test_declared_saddles(name: str, dim: int) -> None:
         assert not name.startswith(("saddle", "hyperbolic", "beale"))
         return
     for x in f.saddles:
-        assert_same_bits(np.abs(f.grad(x)), np.zeros(dim))  # all stated saddles are exact
+        if name in ("factorization_rotated", "orthogonal_tensor"):
+            grad, hessian = CASES[name].twin(dim)(np.abs(x), MAJORANT)[1:]
+            assert_within(f.grad(x), 0 * x, CASES[name].roundings * eps(np.float64) * (grad + hessian @ np.abs(x)))
+        else:
+            assert_same_bits(np.abs(f.grad(x)), np.zeros(dim))  # all other stated saddles are exact
         assert np.linalg.eigvalsh(f.hessian(x)).min() < -0.1
 
 
@@ -240,6 +313,94 @@ def test_strict_saddle_lists_all_corners() -> None:
     assert (np.abs(f.minima[:, :3]) == 0.5).all() and (f.minima[:, 3:] == 0).all()
     assert f.minimum == -3 / 64 and ol.landscapes.StrictSaddle(20, negative=13).minima is None
     assert ol.landscapes.StrictSaddle(5, bounded=False).minimum is None
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        ol.landscapes.MatrixFactorization(7, [3.0, 2.0, 1.0], rotation=1),
+        ol.landscapes.MatrixFactorization(6, [3.0, 2.0, 2.0, 1.0], rank=2, rotation=2),
+        ol.landscapes.MatrixFactorization(4, [2.0, 1.0], rank=4),
+        ol.landscapes.MatrixCompletion.draw(9, [2.0, 1.0], 0.6, seed=3),
+        ol.landscapes.MatrixSensing.draw(6, [2.0, 1.0], 20, seed=4),
+        ol.landscapes.QuadraticNetwork.draw(5, 2, 40, seed=5, width=3),
+        ol.landscapes.OrthogonalTensor(5),
+    ],
+    ids=lambda f: type(f).__name__,
+)
+def test_matrix_problems_know_every_eigenvalue_at_their_saddles(f: Any) -> None:
+    assert len(f.saddles) == len(f.saddle_eigenvalues) and f.saddle_eigenvalues[:, 0].max() < -0.1
+    for x, eigenvalues in zip(f.saddles, f.saddle_eigenvalues, strict=True):
+        # entries of the Hessian are sums of up to 100 products, and eigvalsh is off by dim eps |H| at most
+        assert_within(np.linalg.eigvalsh(f.hessian(x)), eigenvalues, 300 * eps(np.float64) * np.abs(eigenvalues).max())
+        assert np.linalg.norm(f.grad(x)) <= 300 * eps(np.float64) * np.abs(eigenvalues).max()
+    for x in f.minima:
+        eigenvalues, size = np.linalg.eigvalsh(f.hessian(x)), np.abs(f.hessian(x)).max()
+        assert eigenvalues[0] >= -300 * eps(np.float64) * size
+        assert_within(f.value(x), f.minimum, 300 * eps(np.float64) * size)
+
+
+def test_factorization_lists_one_point_of_every_choice() -> None:
+    f = ol.landscapes.MatrixFactorization(6, [3.0, 2.0, 2.0, 1.0], rank=2, rotation=2)
+    assert len(f.minima) == 2 and len(f.saddles) == 1 + 4 + 4 and f.minimum == (4 + 1) / 4
+    missing = np.sort(f.value(f.saddles))
+    assert_within(missing, np.sort([18, 9, 14, 14, 17, 8, 10, 13, 13]) / 4, 100 * eps(np.float64) * 18)
+    many = ol.landscapes.MatrixFactorization(20, np.linspace(20, 1, 20), rank=3)
+    assert many.saddles is None and many.saddle_eigenvalues is None and len(many.minima) == 1
+
+
+def test_tensors_see_directions_only() -> None:
+    f = ol.landscapes.OrthogonalTensor(5)
+    x = points(f, 7, np.float64)
+    unit = f.on_spheres(x)
+    assert_within(np.linalg.norm(unit.reshape(7, 5, 5), axis=2), 1.0, 10 * eps(np.float64))
+    # 5 products a sum, divisions and a square; F is at most d (d - 1)
+    assert_within(f.value(unit), f.value(x), 60 * eps(np.float64) * 20)
+    rows = (f.grad(x) * x).reshape(7, 5, 5).sum(axis=2)
+    assert_within(rows, 0.0, 60 * eps(np.float64) * 20)
+
+
+def test_drawn_matrices_are_the_planted_ones() -> None:
+    for f in (
+        ol.landscapes.MatrixSensing.draw(6, [2.0, 1.0], 20, seed=4, rank=3),
+        ol.landscapes.MatrixCompletion.draw(6, [2.0, 1.0], 0.5, seed=4, rank=3, lam=1.0),
+    ):
+        s = np.linalg.svd(f.product(f.minima[0]), compute_uv=False)
+        assert_within(s, [2, 1, 0, 0, 0, 0], 30 * eps(np.float64))
+        assert f.minimum == 0 and f.product(np.zeros((4, f.dim))).shape == (4, 6, 6)
+        assert f.layout[0].shape == (6, 3)
+    short = ol.landscapes.MatrixSensing.draw(6, [2.0, 1.0], 20, seed=4, rank=1)
+    assert short.minima is None and short.minimum is None
+    # with this scale a measurement of M has the variance |M|² = 5; 4000 squares have a standard error of 5 √(2 / 4000)
+    y = ol.landscapes.MatrixSensing.draw(6, [2.0, 1.0], 4000, seed=1).y
+    assert abs(np.mean(y**2) - 5) < 5 * 5 * np.sqrt(2 / 4000)
+    known = ol.landscapes.MatrixCompletion.draw(100, [2.0, 1.0], 0.3, seed=1).mask
+    assert (known == known.T).all() and abs(known.mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 5050)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda m: m.MatrixFactorization(3, [1.0, 2.0]), "singular_values: got"),
+        (lambda m: m.MatrixFactorization(3, [0.0]), "singular_values: got"),
+        (lambda m: m.MatrixFactorization(3, [1.0] * 4), "expected 1 to 3 numbers"),
+        (lambda m: m.MatrixFactorization(3, [1.0], rank=4), "rank: got 4"),
+        (lambda m: m.MatrixCompletion(np.eye(3), np.eye(3), 1), "mask: expected"),
+        (lambda m: m.MatrixCompletion(np.tri(3), np.ones((3, 3), bool), 1), "not finite and symmetric"),
+        (lambda m: m.MatrixCompletion(np.eye(2), np.ones((3, 3), bool), 1), "M: got shape"),
+        (lambda m: m.MatrixCompletion.draw(3, [1.0], 0.0, seed=0), "share: got 0.0"),
+        (lambda m: m.MatrixCompletion(np.eye(2), np.ones((2, 2), bool), 1, lam=-1.0), "lam: got -1.0"),
+        (lambda m: m.MatrixCompletion(np.eye(2), np.ones((2, 2), bool), 1, alpha=0.0), "alpha: got 0.0"),
+        (lambda m: m.MatrixSensing(np.eye(3), [1.0], 1), r"A: got shape \(3, 3\)"),
+        (lambda m: m.MatrixSensing(np.eye(3)[None], [1.0, 2.0], 1), r"y: got shape \(2,\)"),
+        (lambda m: m.QuadraticNetwork(np.eye(3), np.ones(3)), r"teacher: got shape \(3,\)"),
+        (lambda m: m.QuadraticNetwork(np.eye(3), np.ones((2, 1))), "teacher: got 2 rows"),
+        (lambda m: m.OrthogonalTensor(1), "components: got 1"),
+    ],
+)
+def test_matrix_problems_refuse_what_makes_no_sense(make: Callable[[Any], Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        make(ol.landscapes)
 
 
 def test_cosine_knows_its_stationary_points() -> None:

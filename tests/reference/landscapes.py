@@ -248,6 +248,18 @@ def octopus(L: float, gamma: float, tau: float) -> Formula:
             turn = np.append(turn * s[0][k], reached[k] * s[1][k])
         return value, grad, sign[:, None] * hessian * sign
 
+
+def factored(matrices: Array, target: Array, weights: Array, rank: int) -> Formula:
+    """¼ Σ_i w_i (⟨A_i, U Uᵀ⟩ − y_i)² over matrices A, with U of `rank` columns."""
+
+    def formula(x: Array, a: Arithmetic) -> Result:
+        u, A = x.reshape(-1, rank), a.size(matrices)
+        image = np.einsum("iab,bk->iak", A, u).reshape(len(A), -1)
+        miss = image @ x + a.minus * a.size(target)
+        bend = np.kron(np.einsum("i,i,iab->ab", weights, miss, A), np.eye(rank))
+        hessian = bend + 2 * np.einsum("i,ip,iq->pq", weights, image, image)
+        return np.sum(weights * miss**2) / 4, (weights * miss) @ image, hessian
+
     return formula
 
 
@@ -318,3 +330,53 @@ def _teacher_sizes(w: Array, teacher: Array) -> Result:
     for i in range(k):
         hessian[i, :, i] = 0.5 + 3 * everyone / mine[i] / (2 * np.pi)
     return everyone**2 / 2 * (1 + np.pi) / (2 * np.pi), grad.ravel(), hessian.reshape(w.size, w.size)
+
+
+def entries(target: Array, weights: Array, rank: int) -> Formula:
+    """¼ Σ_ab w_ab (U Uᵀ − M)²_ab: each matrix has a single entry, made symmetric."""
+    unit = np.eye(target.size).reshape(-1, *target.shape)
+    return factored((unit + unit.transpose(0, 2, 1)) / 2, target.ravel(), weights.ravel(), rank)
+
+
+def with_short_rows(formula: Formula, rank: int, lam: float, alpha: float) -> Formula:
+    """formula + λ Σ max(|u| − α, 0)⁴ over rows u, whose Hessian is 12 λ e² u uᵀ/|u|² + 4 λ e³ (I − u uᵀ/|u|²)/|u|."""
+
+    def penalized(x: Array, a: Arithmetic) -> Result:
+        value, grad, hessian = formula(x, a)
+        for first in range(0, x.size, rank):
+            part = slice(first, first + rank)
+            norm = np.sqrt(x[part] @ x[part])
+            e = norm + a.minus * alpha
+            if e.real <= 0:
+                continue
+            unit = x[part] / norm
+            radial = np.outer(unit, unit)
+            value, grad[part] = value + lam * e**4, grad[part] + 4 * lam * e**3 * unit
+            hessian[part, part] += 12 * lam * e**2 * radial + 4 * lam * e**3 / norm * (np.eye(rank) + a.minus * radial)
+        return value, grad, hessian
+
+    return penalized
+
+
+def orthogonal_tensor(d: int) -> Formula:
+    """Σ_k Σ_{i≠j} v²_ik v²_jk of the unit rows v of U; the chain rule from v to u for every row."""
+
+    def formula(x: Array, a: Arithmetic) -> Result:
+        u = x.reshape(d, d)
+        norm = np.sqrt(np.sum(u**2, axis=1))
+        v = u / norm[:, None]
+        others = np.array([np.sum(np.delete(v, i, axis=0) ** 2, axis=0) for i in range(d)])
+        slope = 4 * v * others
+        flat = np.array([np.eye(d) + a.minus * np.outer(row, row) for row in v]) / norm[:, None, None]
+        hessian = np.zeros((d, d, d, d), x.dtype)
+        for i in range(d):
+            for j in range(d):
+                inner = np.diag(8 * v[i] * v[j]) if i != j else np.diag(4 * others[i])
+                hessian[i, :, j] = flat[i] @ inner @ flat[j]
+            tangent = flat[i] @ slope[i] / norm[i]
+            along = v[i] @ slope[i] * flat[i] / norm[i]
+            hessian[i, :, i] += a.minus * (along + np.outer(tangent, v[i]) + np.outer(v[i], tangent))
+        grad = np.einsum("iab,ib->ia", flat, slope)
+        return np.sum(v**2 * others), grad.ravel(), hessian.reshape(d * d, d * d)
+
+    return formula

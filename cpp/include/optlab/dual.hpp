@@ -37,6 +37,7 @@ template <class T, class S> OPTLAB_HD Dual<T> operator+(S s, Dual<T> a) { return
 template <class T, class S> OPTLAB_HD Dual<T> operator-(S s, Dual<T> a) { return {s - a.v, -a.d}; }
 template <class T, class S> OPTLAB_HD Dual<T> operator*(S s, Dual<T> a) { return {s * a.v, s * a.d}; }
 template <class T> OPTLAB_HD typename Number<T>::Mask operator<(Dual<T> a, Dual<T> b) { return a.v < b.v; }
+template <class T, class S> OPTLAB_HD typename Number<T>::Mask operator>(Dual<T> a, S s) { return a.v > s; }
 // clang-format on
 
 template <class T>

@@ -1,10 +1,12 @@
 // THE list of landscapes. Separable ones are sums of a function of one coordinate with coefficients per coordinate,
-// coupled ones see the whole point and fixed coefficients: X(name, functor).
+// coupled ones see the whole point and fixed coefficients, matrix ones need room beside it, too: X(name, functor).
 #pragma once
 #include "beale.hpp"
 #include "cosine.hpp"
 #include "long_valley.hpp"
+#include "matrix_sensing.hpp"
 #include "octopus.hpp"
+#include "orthogonal_tensor.hpp"
 #include "quadratic.hpp"
 #include "rastrigin.hpp"
 #include "rosenbrock.hpp"
@@ -12,6 +14,7 @@
 #include "strict_saddle.hpp"
 #include "teacher_student.hpp"
 #include "walled_quadratic.hpp"
+#include "weighted_factorization.hpp"
 
 #define OPTLAB_SEPARABLE_LANDSCAPES(X) \
   X(quadratic, Quadratic)              \
@@ -27,3 +30,8 @@
   X(sinusoid, Sinusoid)              \
   X(octopus, Octopus)                \
   X(teacher_student, TeacherStudent)
+
+#define OPTLAB_MATRIX_LANDSCAPES(X)                \
+  X(weighted_factorization, WeightedFactorization) \
+  X(matrix_sensing, MatrixSensing)                 \
+  X(orthogonal_tensor, OrthogonalTensor)
