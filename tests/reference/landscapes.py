@@ -248,6 +248,8 @@ def octopus(L: float, gamma: float, tau: float) -> Formula:
             turn = np.append(turn * s[0][k], reached[k] * s[1][k])
         return value, grad, sign[:, None] * hessian * sign
 
+    return formula
+
 
 def factored(matrices: Array, target: Array, weights: Array, rank: int) -> Formula:
     """¼ Σ_i w_i (⟨A_i, U Uᵀ⟩ − y_i)² over matrices A, with U of `rank` columns."""
