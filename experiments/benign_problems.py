@@ -296,7 +296,7 @@ def recovery_claims(data: Data, p: Params) -> list[Claim]:
             (0.0, 0.2),
         ),
         ("some", "sensing", p.sensed, 3, f"Three times as many measurements do {few} sensing.", None, (0.7, 1.0)),
-        ("some", "completion", p.known, 3, f"Three times as many do not always {few} completion.", None, (0.0, 0.7)),
+        ("some", "completion", p.known, 3, f"Three times as many do not always {few} completion.", None, (0.0, 0.8)),
         ("enough", "sensing", p.sensed, 5, f"Five times as many do {few} sensing.", 1.0, (0.8, 1.0)),
         ("enough", "completion", p.known, 8, f"Eight times as many do {few} completion.", 1.0, (0.8, 1.0)),
     )
@@ -324,7 +324,7 @@ def other_claims(data: Data, p: Params) -> list[Claim]:
             int(left[:, -1].sum()),
             len(left),
             None,
-            (0.15, 1.0),
+            (0.12, 1.0),
         ),
         bounded(
             "linear",

@@ -31,6 +31,11 @@ LISTED = {
     "quadratic_network": ol.landscapes.QuadraticNetwork.draw(5, teacher=2, samples=60, seed=0),
     "orthogonal_tensor": ol.landscapes.OrthogonalTensor(3),
     "sinusoid": ol.landscapes.Sinusoid.draw(3),
+    "factorization": ol.landscapes.MatrixFactorization(8, [3.0, 2.0, 1.0], rotation=1),
+    "completion": ol.landscapes.MatrixCompletion.draw(9, [2.0, 1.0], 0.6, seed=3),
+    "sensing": ol.landscapes.MatrixSensing.draw(6, [2.0, 1.0], 30, seed=4),
+    "quadratic_network": ol.landscapes.QuadraticNetwork.draw(5, 2, 40, seed=5),
+    "orthogonal_tensor": ol.landscapes.OrthogonalTensor(5),
     "least_squares": ol.landscapes.LeastSquares(rng.normal(size=(30, 8)), rng.normal(size=30)),
     "least_squares_wide": ol.landscapes.LeastSquares(rng.normal(size=(5, 30)), rng.normal(size=5)),
 }
