@@ -12,7 +12,7 @@ Along a falling direction of curvature λ = −γ, a step multiplies the distanc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BITS = {"float32": 24, "float64": 53}
+SWARM = ol.landscapes.StrictSaddle(2)
+"""What the animation shows: x²/4 − y²/2 + y⁴/4, the point being (y, x)."""
 DIM = 10
 MANIFOLD = np.arange(DIM) > 0
 """Times a point, its projection to the stable manifold y = 0, where y is the first coordinate."""
@@ -83,7 +85,16 @@ def compute(p: Params, seed: int, progress: Progress) -> dict[str, np.ndarray]:
         "manifold": np.array([escape(p, seed, g, points, noise) for noise in (0.0, s)]),
         "rounded": np.where(paths[..., -1] < 1, np.nan, np.argmax(paths >= 1, axis=-1)),
         "paths": paths[:, :3].astype(np.float32),
+        "swarm": swarm(p, derive_seed(seed, "swarm")).astype(np.float32),
     }
+
+
+def swarm(p: Params, seed: int) -> np.ndarray:
+    """Points (frames, runs, 2) of runs from one start on the stable manifold; the last one has no noise."""
+    x0, options = np.tile([0.0, 1.0], (60, 1)), {"record": 3}
+    noisy = ol.descend(SWARM, ol.SGD(lr=p.lr), x0, 270, noise=p.noise**2, seed=seed, **options)
+    still = ol.descend(SWARM, ol.SGD(lr=p.lr), x0[:1], 270, **options)
+    return np.concatenate([noisy.x, still.x], axis=1)
 
 
 def near(name: str, statement: str, times: np.ndarray, expected: float, margin: float, never: int = -1) -> Claim:
@@ -208,6 +219,24 @@ def plot(data: Data, p: Params) -> Figure:
     return sheet
 
 
+def animate(data: Data, p: Params) -> Iterator[Figure]:
+    """All come down to the saddle; those with noise leave it to either side."""
+    sheet, ax = plotting.figure(size=(9.0, 5.6))
+    with plotting.style():
+        y, x = np.meshgrid(np.linspace(-1.3, 1.3, 81), np.linspace(-0.4, 1.1, 61))
+        height = SWARM.value(np.stack([y.ravel(), x.ravel()], axis=1)).reshape(y.shape)
+        ax.contour(y, x, height, levels=24, cmap="Greys", linewidths=1.0)
+        (noisy,) = ax.plot([], [], "o", color=plotting.BLUE, markersize=8, label=f"noise √ε = {p.noise:.0e}")
+        (still,) = ax.plot([], [], "o", color=plotting.VERMILLION, markersize=12, label="no noise")
+        ax.set(xlim=(-1.3, 1.3), ylim=(-0.4, 1.1), xlabel="way out of the saddle, y", ylabel="way into it, x")
+        ax.legend(loc="upper right")
+    for k, points in enumerate(data["swarm"]):
+        noisy.set_data(*points[:-1].T)
+        still.set_data(*points[-1:].T)
+        ax.set_title(f"step {3 * k}")
+        yield sheet
+
+
 experiment = Experiment(
     name="saddle_escape",
     title="Noise leaves a strict saddle in a time that grows only with the logarithm of its smallness",
@@ -230,6 +259,7 @@ experiment = Experiment(
     compute=compute,
     plot=plot,
     claims=claims,
+    animate=animate,
 )
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ class QuadraticNetwork(Factored):
 
     Since ‖Wᵀx‖² = ⟨x xᵀ, W Wᵀ⟩ this is :class:`MatrixSensing` with matrices of rank one. With as many units as the
     teacher, gradient descent converges linearly; with more it does not: what is left of superfluous units falls as 1/t,
-    and f as 1/t². The saddle at 0 is declared, with its eigenvalues.
+    and f as 1/t². At 0 nothing rises, so that it is a maximum; it is declared as a strict saddle, with its eigenvalues.
 
     Args:
         X: Inputs ``(n, d)``.
