@@ -21,6 +21,13 @@ from optlab.errors import OptlabError
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
+def cache_folder() -> Path:
+    """``$OPTLAB_CACHE``, else ``$XDG_CACHE_HOME/optlab``, else ``~/.cache/optlab``."""
+    if own := os.environ.get("OPTLAB_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "optlab"
+
+
 def sha256(content: bytes) -> str:
     """Return the SHA-256 of `content` in hexadecimal."""
     return hashlib.sha256(content).hexdigest()

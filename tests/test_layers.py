@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("optim", "landscapes"),
     ("ops",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
+    ("gpu",),
     ("files", "threads", "checks", "errors"),
     ("kernels",),
 )

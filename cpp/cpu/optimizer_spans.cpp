@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "environment.hpp"
-#include "norm_factors.hpp"
+#include "optlab/norm_factors.hpp"
 #include "optimizer.hpp"
 #include "optlab/loops/update.hpp"
 #include "sums.hpp"

@@ -14,13 +14,6 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def folder() -> Path:
-    """``$OPTLAB_CACHE``, else ``$XDG_CACHE_HOME/optlab``, else ``~/.cache/optlab``."""
-    if own := os.environ.get("OPTLAB_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "optlab"
-
-
 def digest(X: Array, y: Array) -> str:
     """The SHA-256 of two arrays: shapes, dtypes and numbers."""
     found = hashlib.sha256()

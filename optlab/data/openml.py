@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from optlab.data import cache, scikit
 from optlab.data.dataset import Data
 from optlab.errors import MissingDataError, describe
+from optlab.files import cache_folder
 
 Array = NDArray[Any]
 
@@ -70,7 +71,7 @@ def cifar10() -> Data:
 
 
 def _images(source: Source) -> Data:
-    path = cache.folder() / f"{source.name}.npz"
+    path = cache_folder() / f"{source.name}.npz"
     try:
         X, y = cache.load(path)
         _check(source, X, y)

@@ -14,6 +14,7 @@ import optlab as ol
 from optlab.data import cache as store
 from optlab.data import openml, scikit
 from optlab.errors import MissingDataError, MissingPackageError, OptlabError
+from optlab.files import cache_folder
 
 SMALL = openml.Source("mnist", 554, 4, (2, 1, 3))
 PIXELS, LABELS = np.arange(24, dtype=np.uint8).reshape(6, 4) * 10, np.array([0, 2, 2, 1, 0, 2], np.uint8)
@@ -155,7 +156,7 @@ def test_an_interruption_leaves_nothing(
 
 
 def damaged() -> dict[str, bytes]:
-    whole = Path(store.folder() / "mnist.npz").read_bytes()
+    whole = Path(cache_folder() / "mnist.npz").read_bytes()
     middle = len(whole) // 3
     return {
         "empty": b"",
@@ -195,13 +196,13 @@ def test_a_damaged_file_is_fetched_anew_or_refused(name: str, remote: Callable[[
 
 
 def test_where_files_are_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert store.folder() == tmp_path / "cache"
+    assert cache_folder() == tmp_path / "cache"
     monkeypatch.delenv("OPTLAB_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert store.folder() == tmp_path / "xdg" / "optlab"
+    assert cache_folder() == tmp_path / "xdg" / "optlab"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert store.folder() == tmp_path / ".cache" / "optlab"
+    assert cache_folder() == tmp_path / ".cache" / "optlab"
 
 
 def test_importing_and_drawing_load_no_scikit_learn(python: Any) -> None:

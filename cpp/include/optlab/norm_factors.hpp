@@ -1,6 +1,6 @@
 // What a norm makes of the bound it is held against.
 #pragma once
-#include "optlab/portable.hpp"
+#include "portable.hpp"
 
 namespace optlab {
 

@@ -1,0 +1,58 @@
+// What the kernels share: vectors of 16 bytes, the constants of a step, and sums over a warp or block in a fixed order.
+#pragma once
+#include "optlab/loops/sum.hpp"
+#include "optlab/random.hpp"
+
+namespace optlab {
+
+inline constexpr int kThreads = 256;   ///< of a block, unless a kernel says otherwise
+inline constexpr int kConstants = 16;  ///< room for the constants of one segment, as cpu/rule.hpp has it
+inline constexpr u32 kWholeWarp = 0xffffffffu;
+
+/// As many numbers as one access of 16 bytes moves.
+template <class R>
+struct alignas(16) Vector {
+  static constexpr int lanes = 16 / sizeof(R);
+  R at[lanes];
+};
+
+template <class T>
+OPTLAB_HD bool aligned(const T* pointer) {
+  return (reinterpret_cast<u64>(pointer) & 15) == 0;
+}
+
+/// Where draws and constants of the step now being taken stand: `first`, and how far a replayed graph has come.
+struct StepCounter {
+  i64 first;
+  const i64* done;  ///< null outside of a graph
+  OPTLAB_HD i64 offset() const { return done ? *done : 0; }
+  OPTLAB_HD i64 step() const { return first + offset(); }
+};
+
+/// Standard normals of the elements of one Philox block.
+template <class R>
+OPTLAB_HD void normal_block(R* out, i64 block, u32 run, u64 step, u32 stream, u64 seed) {
+  Bits<R> words[Number<R>::words];
+  RandomWords<R>::draw(words, static_cast<Bits<R>>(block), run, step, stream, seed);
+  Normal::apply<R>(out, words);
+}
+template <class R>
+OPTLAB_HD R normal_element(i64 element, u32 run, u64 step, u32 stream, u64 seed) {
+  constexpr int words = Number<R>::words;
+  R z[words];
+  normal_block(z, element / words, run, step, stream, seed);
+  R out = z[0];  // selected, not indexed: an index would put z into local memory
+#pragma unroll
+  for (int j = 1; j < words; ++j) out = element % words == j ? z[j] : out;
+  return out;
+}
+
+/// Folds 16 strips that stand in 16 neighbouring lanes, in the order of fold_strips; the sum is in the first of them.
+template <class R>
+OPTLAB_HD R fold_lanes(R strip) {
+#pragma unroll
+  for (int half = kStrips / 2; half > 0; half /= 2) strip = strip + __shfl_down_sync(kWholeWarp, strip, half);
+  return strip;
+}
+
+}  // namespace optlab

@@ -1,0 +1,175 @@
+"""The device that GPU arrays live on: CuPy's, or one that a test puts in its place."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optlab.errors import MissingPackageError, OptlabError, describe
+from optlab.gpu import compiler
+from optlab.gpu.sources import Kernel
+
+Shape = tuple[int, ...]
+Argument = Any
+"""Of a kernel: a device array or None (a pointer), an int (i64), a float (double), or a NumPy scalar."""
+
+
+class Device(Protocol):
+    """What the kernels' Python side asks of a device."""
+
+    xp: Any
+    """The array module: ``cupy``."""
+
+    def owns(self, array: Any) -> bool:
+        """Whether this is an array of the device."""
+
+    def pointer(self, array: Any) -> int:
+        """The address of an array's first element."""
+
+    def processors(self) -> int:
+        """The number of multiprocessors: what a launch spreads over."""
+
+    def cache_bytes(self) -> int:
+        """The size of the second-level cache."""
+
+    def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
+        """Runs a kernel, in order after what was launched before; compiles it where it is new."""
+
+
+class CuPyDevice:
+    """The current CUDA device, by CuPy."""
+
+    def __init__(self) -> None:
+        self.xp = _cupy()
+        try:
+            if not self.xp.cuda.runtime.getDeviceCount():
+                raise OptlabError("there is no CUDA device")
+            self.arch = f"sm_{self.xp.cuda.Device().compute_capability}"
+            self.attributes: dict[str, int] = self.xp.cuda.Device().attributes
+        except self.xp.cuda.runtime.CUDARuntimeError as error:
+            raise OptlabError(f"no GPU can be used: {describe(error)}; NumPy arrays are computed on the CPU") from None
+        self._functions: dict[Kernel, Any] = {}
+
+    def owns(self, array: Any) -> bool:
+        """See :class:`Device`."""
+        return isinstance(array, self.xp.ndarray)
+
+    def pointer(self, array: Any) -> int:
+        """See :class:`Device`."""
+        address: int = array.data.ptr
+        return address
+
+    def processors(self) -> int:
+        """See :class:`Device`."""
+        return self.attributes["MultiProcessorCount"]
+
+    def cache_bytes(self) -> int:
+        """See :class:`Device`."""
+        return self.attributes["L2CacheSize"]
+
+    def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
+        """See :class:`Device`."""
+        if (function := self._functions.get(kernel)) is None:
+            compiled = compiler.cached(kernel, self.arch)
+            module = self.xp.cuda.function.Module()
+            module.load(compiled.code)
+            function = self._functions[kernel] = module.get_function(compiled.symbol)
+        function(grid, block, tuple(np.uint64(0) if each is None else each for each in arguments))
+
+
+def _cupy() -> Any:
+    try:
+        import cupy
+    except ImportError as error:
+        raise MissingPackageError(
+            f"a GPU needs CuPy, which cannot be imported ({describe(error)}): pip install 'optlab[gpu]' for CUDA 13, "
+            "'optlab[gpu12]' for CUDA 12"
+        ) from None
+    return cupy
+
+
+_current: list[Device] = []  # the innermost is last; empty until a device is wanted
+
+
+def device() -> Device:
+    """The device in use.
+
+    Raises:
+        MissingPackageError: CuPy is not installed.
+        OptlabError: there is no GPU, or its driver does not answer.
+    """
+    if not _current:
+        _current.append(CuPyDevice())
+    return _current[-1]
+
+
+@contextlib.contextmanager
+def using(other: Device) -> Iterator[Device]:
+    """Puts another device in the place of CuPy's."""
+    _current.append(other)
+    try:
+        yield other
+    finally:
+        _current.remove(other)
+
+
+def on_gpu(array: Any) -> bool:
+    """Whether an array belongs to the GPU. Never loads CuPy: who has one of its arrays has done so."""
+    if type(array) is np.ndarray:
+        return False
+    if type(array).__module__.partition(".")[0] == "cupy":
+        return device().owns(array)
+    return bool(_current) and _current[-1].owns(array)
+
+
+def empty(shape: int | Shape, dtype: Any) -> Any:
+    """An array on the device.
+
+    Raises:
+        MemoryError: the device has not that much left.
+    """
+    return _allocated("empty", shape, dtype)
+
+
+def zeros(shape: int | Shape, dtype: Any) -> Any:
+    """An array of zeros on the device.
+
+    Raises:
+        MemoryError: the device has not that much left.
+    """
+    return _allocated("zeros", shape, dtype)
+
+
+def _allocated(how: str, shape: int | Shape, dtype: Any) -> Any:
+    xp = device().xp
+    try:
+        return getattr(xp, how)(shape, dtype)
+    except MemoryError:  # CuPy's OutOfMemoryError is one
+        wanted = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        free, total = xp.cuda.runtime.memGetInfo()
+        said = f"GPU: an array of {wanted:,} bytes does not fit: {free:,} of {total:,} bytes are free"
+        raise MemoryError(said) from None
+
+
+def upload(array: NDArray[Any]) -> Any:
+    """A copy of a NumPy array on the device. Small ones do not wait for what runs there."""
+    out = empty(array.shape, array.dtype)
+    out.set(np.ascontiguousarray(array))
+    return out
+
+
+def download(array: Any) -> NDArray[Any]:
+    """A copy of a device array as a NumPy array; waits for what runs there."""
+    out: NDArray[Any] = array.get()
+    return out
+
+
+@functools.cache
+def kernel(file: str, name: str) -> Kernel:
+    """The kernel of this name, the same object at every call."""
+    return Kernel(file, name)

@@ -1,0 +1,137 @@
+"""A GPU for machines without one: the text of the kernels, compiled by the host's compiler with cpp/emulation."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optlab.gpu import sources
+from optlab.gpu.device import Argument, Shape
+from optlab.gpu.sources import Kernel
+
+CPP = Path(__file__).parents[2] / "cpp"
+# As the modules of the CPU are compiled; a test run under sanitizers asks for them here, too.
+FLAGS = ["-std=c++17", "-O1", "-g0", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+SANITIZERS = os.environ.get("OPTLAB_EMULATION_SANITIZE", "")
+if SANITIZERS:
+    FLAGS += [f"-fsanitize={SANITIZERS}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+
+
+class DeviceArray(np.ndarray[Any, Any]):
+    """Stands for a CuPy array: same memory as NumPy's, another type."""
+
+    def get(self) -> np.ndarray[Any, Any]:
+        return np.array(self.view(np.ndarray))
+
+    def set(self, other: np.ndarray[Any, Any]) -> None:
+        self.view(np.ndarray)[...] = other
+
+
+class Module:
+    """Stands for ``cupy``: NumPy's functions on arrays of the other type."""
+
+    ndarray = DeviceArray
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(np, name)
+        if not callable(found) or isinstance(found, type):
+            return found
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            out = found(*args, **kwargs)
+            return out.view(DeviceArray) if type(out) is np.ndarray else out
+
+        return call
+
+
+def compiler() -> str | None:
+    return shutil.which("g++") or shutil.which("c++")
+
+
+class EmulatedDevice:
+    """Runs each kernel on the host, thread by thread; ``reversed`` turns the order of blocks and threads around."""
+
+    def __init__(self, processors: int = 3, reverse: bool = False) -> None:
+        self.xp = Module()
+        self.reverse = reverse
+        self._processors = processors
+        self.launched: list[Kernel] = []
+
+    def owns(self, array: Any) -> bool:
+        return isinstance(array, DeviceArray)
+
+    def pointer(self, array: Any) -> int:
+        address: int = array.ctypes.data
+        return address
+
+    def processors(self) -> int:
+        return self._processors
+
+    def cache_bytes(self) -> int:
+        return 1 << 16
+
+    def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
+        self.launched.append(kernel)
+        kept = [np.array(self._value(each)) for each in arguments]
+        pointers = (ctypes.c_void_p * len(kept))(*(each.ctypes.data for each in kept))
+        shape = (ctypes.c_uint * 6)(*(*grid, 1, 1)[:3], *(*block, 1, 1)[:3])
+        library(kernel).run(shape, pointers, int(self.reverse))
+
+    def _value(self, argument: Argument) -> np.generic:
+        if argument is None:
+            return np.uint64(0)
+        if self.owns(argument):
+            return np.uint64(self.pointer(argument))
+        if isinstance(argument, np.generic):
+            return argument
+        if isinstance(argument, np.ndarray):
+            raise TypeError(f"a kernel was given a NumPy array of shape {argument.shape}")
+        return np.float64(argument) if isinstance(argument, float) else np.int64(argument)
+
+
+def text(kernel: Kernel) -> str:
+    return (
+        f'#include "emulation/cuda.hpp"\n{kernel.text()}'
+        'extern "C" void run(const unsigned* shape, void** arguments, int reversed) {\n'
+        f"  emulation::launch(&{kernel.name}, shape, arguments, reversed);\n}}\n"
+    )
+
+
+_libraries: dict[Kernel, ctypes.CDLL] = {}
+
+
+def library(kernel: Kernel) -> ctypes.CDLL:
+    """The compiled kernel; processes share what one of them has compiled."""
+    if kernel not in _libraries:
+        _libraries[kernel] = ctypes.CDLL(str(_built(kernel)))
+    return _libraries[kernel]
+
+
+def _built(kernel: Kernel) -> Path:
+    emulation = (CPP / "emulation" / "cuda.hpp").read_bytes()
+    parts = [sources.digest().encode(), emulation, kernel.name.encode(), " ".join(FLAGS).encode()]
+    folder = Path(tempfile.gettempdir()) / f"optlab-emulation-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{hashlib.sha256(b'|'.join(parts)).hexdigest()[:32]}{sysconfig.get_config_var('SHLIB_SUFFIX')}"
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            source, made = Path(work) / "kernel.cpp", Path(work) / "kernel.so"
+            source.write_text(text(kernel))
+            options = [f"-I{CPP}", f"-I{CPP / 'include'}", "-o", str(made), str(source)]
+            environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+            command = [str(compiler()), *FLAGS, *options]
+            done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+            if done.returncode:
+                raise AssertionError(f"{kernel.name} does not compile for the host:\n{done.stderr}")
+            os.replace(made, path)
+    return path
