@@ -33,9 +33,6 @@ class DeviceArray(np.ndarray[Any, Any]):
     def get(self) -> np.ndarray[Any, Any]:
         return np.array(self.view(np.ndarray))
 
-    def set(self, other: np.ndarray[Any, Any]) -> None:
-        self.view(np.ndarray)[...] = other
-
 
 class Module:
     """Stands for ``cupy``: NumPy's functions on arrays of the other type."""
@@ -79,6 +76,10 @@ class EmulatedDevice:
 
     def cache_bytes(self) -> int:
         return 1 << 16
+
+    def write(self, array: Any, values: np.ndarray[Any, Any]) -> None:
+        assert array.nbytes == values.nbytes and values.flags.c_contiguous
+        ctypes.memmove(self.pointer(array), values.ctypes.data, values.nbytes)
 
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         self.launched.append(kernel)
