@@ -9,16 +9,14 @@
 namespace optlab {
 namespace {
 
+/// In the order of StopKind.
+const std::vector<std::string> kStopKinds{"grad_norm", "value", "distance", "box", "nonfinite"};
+
 template <class R>
 StopRule<R> stop_rule(const py::dict& given, i64 dim) {
-  using Kind = typename StopRule<R>::Kind;
   StopRule<R> rule;
-  const auto kind = py::cast<std::string>(given["kind"]);
-  rule.kind = kind == "grad_norm"  ? Kind::grad_norm
-              : kind == "value"    ? Kind::value
-              : kind == "distance" ? Kind::distance
-              : kind == "box"      ? Kind::box
-                                   : Kind::nonfinite;
+  const auto kind = std::find(kStopKinds.begin(), kStopKinds.end(), py::cast<std::string>(given["kind"]));
+  rule.kind = static_cast<StopKind>(kind - kStopKinds.begin());
   rule.threshold = number<R>(given["threshold"]);
   rule.below = py::cast<bool>(given["below"]);
   if (!given.contains("low")) return rule;
@@ -146,6 +144,7 @@ void bind(py::module_& m, const char* name) {
 }  // namespace
 
 void bind_study(py::module_& m) {
+  m.attr("stop_kinds") = kStopKinds;
   bind<float>(m, "Study32");
   bind<double>(m, "Study64");
 }
