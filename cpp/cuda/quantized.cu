@@ -128,7 +128,7 @@ __device__ inline unsigned char* bytes(float* state) {
 /// behind those of the one before.
 template <bool noisy>
 __global__ void __launch_bounds__(kThreads, 2) update_quantized(OPTLAB_STEP_ARGUMENTS(float), const Chunk* chunks,
-                                                             i64 flags, float sigma, u64 seed, i64 scale_count) {
+                                                                i64 flags, float sigma, u64 seed, i64 scale_count) {
   const Step<float> step{OPTLAB_STEP};
   const Chunk chunk = chunks[blockIdx.x];
   const Piece<float>& piece = pieces[chunk.piece];

@@ -118,7 +118,7 @@ __global__ void __launch_bounds__(kThreads) clip(OPTLAB_STEP_ARGUMENTS(R), const
 /// Blocks (piece, run): the constants with what the two norms of a layer do to them, to `now`; that may be where they
 /// stand.
 template <class F, class R>
-__global__ void __launch_bounds__(kThreads) adapt(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R* now) {
+__global__ void __launch_bounds__(kThreads, 2) adapt(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R* now) {
   const Step<R> step{OPTLAB_STEP};
   const i64 k = blockIdx.x;
   for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {

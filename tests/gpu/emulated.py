@@ -120,7 +120,7 @@ def library(kernel: Kernel) -> ctypes.CDLL:
 
 def _built(kernel: Kernel) -> Path:
     emulation = (CPP / "emulation" / "cuda.hpp").read_bytes()
-    parts = [sources.digest().encode(), emulation, kernel.name.encode(), " ".join(FLAGS).encode()]
+    parts = [sources.digest().encode(), emulation, text(kernel).encode(), " ".join(FLAGS).encode()]
     folder = Path(tempfile.gettempdir()) / f"optlab-emulation-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     path = folder / f"{hashlib.sha256(b'|'.join(parts)).hexdigest()[:32]}{sysconfig.get_config_var('SHLIB_SUFFIX')}"
