@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "cpu/threads.hpp"
 #include "families.hpp"
@@ -203,6 +204,25 @@ class Updater {
   py::object step_key_ = py::str("step"), format_key_ = py::str("format");
 };
 
+/// The constants of steps first_step, first_step + 1, ... with learning rates times `factors`, or given: as many as
+/// rows, or one. out: (steps, rows, segments, kMaxConstants). The arrays come from our own Python, not from a user.
+template <class R>
+void step_constants(const py::dict& plan, i64 first_step, const std::vector<double>& factors,
+                    const std::optional<Rates>& rates, py::array_t<R, py::array::c_style> out) {
+  const OptimizerSetup setup = optimizer_setup(plan);
+  const Optimizer<R> optimizer(setup);
+  const auto rows = static_cast<i64>(out.shape(1));
+  R* to = out.mutable_data();
+  for (std::size_t k = 0; k < factors.size(); ++k)
+    for (i64 row = 0; row < rows; ++row)
+      for (std::size_t segment = 0; segment < setup.segments.size(); ++segment, to += kMaxConstants) {
+        Pack<R> packs[kMaxConstants];
+        const Rate rate{factors[k], rates ? &*rates : nullptr};
+        optimizer.constants(packs, segment, row, 1, first_step + static_cast<i64>(k), rate);
+        for (int c = 0; c < optimizer.rule().constants; ++c) to[c] = packs[c][0];
+      }
+}
+
 using Floats = py::array_t<float, py::array::c_style>;
 using Codes = py::array_t<unsigned char, py::array::c_style>;
 
@@ -228,7 +248,12 @@ void bind_updates(py::module_& m) {
   m.attr("GUARD") = static_cast<int>(kGuard);
   m.attr("QUANTIZED_BLOCK") = kQuantizedBlock;
   m.def("rule_states", [](const std::string& name) { return find_rule<double>(name).states; });
+  m.def("rule_layerwise", [](const std::string& name) { return find_rule<double>(name).layerwise; });
   m.def("rule_parameters", [](const std::string& name) { return find_rule<double>(name).parameters; });
+  m.def("step_constants", &step_constants<float>, py::arg("plan"), py::arg("first_step"), py::arg("factors"),
+        py::arg("rates"), py::arg("out").noconvert());
+  m.def("step_constants", &step_constants<double>, py::arg("plan"), py::arg("first_step"), py::arg("factors"),
+        py::arg("rates"), py::arg("out").noconvert());
   m.def("decode_states", &decode_states, py::arg("values"), py::arg("codes"), py::arg("scales"), py::arg("back"));
   py::class_<Updater>(m, "Updater", py::module_local())
       .def(py::init<const std::string&>())

@@ -1,40 +1,9 @@
 // Optimizer steps: one launch for all arrays of a step. What the rules say stands in optlab/updates; here are the loops
-// over memory, with 16-byte accesses where all arrays of a piece allow them, and the norms that some steps need first.
-#include "cuda/grid.cuh"
+// over memory, with 16-byte accesses where all arrays of a piece allow them.
 #include "cuda/names.cuh"
-#include "optlab/norm_factors.hpp"
+#include "cuda/step.cuh"
 
 namespace optlab {
-
-/// Consecutive elements with the same constants, in the first run; those of run r stand r * dim behind.
-template <class R>
-struct Piece {
-  R* x;
-  const R* g;
-  R* states[4];
-  i64 first, n;     ///< the number of the first element in the run, and how many there are
-  i64 first_block;  ///< of kSumBlock elements, among all of a run
-};
-
-/// The piece and the part of it, kChunk elements, that a block works on.
-struct Chunk {
-  u32 piece, part;
-};
-inline constexpr i64 kChunk = 4096;
-
-/// What all launches of one step read. Constants: (steps, rows, pieces, kConstants), rows 1 or runs.
-template <class R>
-struct Step {
-  const Piece<R>* pieces;
-  i64 count, runs, dim, rows;
-  const R* constants;
-  StepCounter counter;
-
-  OPTLAB_HD const R* constants_of(i64 piece, i64 run) const {
-    const i64 row = counter.offset() * rows + (rows == 1 ? 0 : run);
-    return constants + (row * count + piece) * kConstants;
-  }
-};
 
 /// A part of a piece in one run, and its states.
 template <class F, class R>
@@ -45,13 +14,13 @@ struct Part {
   i64 n;
   bool vectors;  ///< whether 16-byte accesses are allowed
 
-  __device__ Part(const Piece<R>& piece, i64 begin, i64 run_offset)
-      : n(piece.n - begin < kChunk ? piece.n - begin : kChunk) {
-    x = piece.x + run_offset + begin;
-    g = piece.g + run_offset + begin;
+  /// At most a chunk of the `left` elements from `offset` on, whose gradients stand at g_offset.
+  __device__ Part(const Piece<R>& piece, i64 offset, i64 g_offset, i64 left) : n(left < kChunk ? left : kChunk) {
+    x = piece.x + offset;
+    g = piece.g + g_offset;
     vectors = aligned(x) && aligned(g);
     for (int k = 0; k < F::states; ++k) {
-      states[k] = piece.states[k] + run_offset + begin;
+      states[k] = piece.states[k] + offset;
       vectors = vectors && aligned(states[k]);
     }
   }
@@ -117,39 +86,48 @@ struct Element {
   }
 };
 
-// Every launch of a step is given it as: pieces, count, runs, dim, rows, constants, first step, steps done.
-#define OPTLAB_STEP_ARGUMENTS \
-  const Piece<R>*pieces, i64 count, i64 runs, i64 dim, i64 rows, const R *constants, i64 first_step, const i64 *done
-#define OPTLAB_STEP                              \
-  Step<R> {                                      \
-    pieces, count, runs, dim, rows, constants, { \
-      first_step, done                           \
-    }                                            \
-  }
-
-/// Blocks (chunk, run). Noise has the standard deviation sigma.
+/// The elements of a part, the first of which has the number `element` in its run.
 template <class F, class R, bool noisy>
-__global__ void __launch_bounds__(kThreads)
-    update(OPTLAB_STEP_ARGUMENTS, const Chunk* chunks, i64 flags, R sigma, u64 seed) {
-  const Step<R> step = OPTLAB_STEP;
+__device__ void update_part(const Part<F, R>& part, const Element<F, R, noisy>& each, i64 element) {
   constexpr i64 lanes = Vector<R>::lanes, stride = kThreads * lanes;
+  constexpr int at_once = noisy ? 1 : 2;  // draws want the registers, and are what the time goes into
+  const i64 thread = threadIdx.x;
+  i64 i = thread;
+  if (part.vectors) {
+    for (i = thread * lanes; i + (at_once - 1) * stride + lanes <= part.n; i += at_once * stride)
+      each.template vectors<at_once>(part, i, stride, element + i);
+    for (; i + lanes <= part.n; i += stride) each.template vectors<1>(part, i, stride, element + i);
+    i = part.n / lanes * lanes + thread;  // fewer than a vector are left
+  }
+  for (; i < part.n; i += kThreads) each.one(part, i, element + i);
+}
+
+/// Blocks (chunk, run): the rule, and noise with the standard deviation sigma.
+template <class F, class R, bool noisy>
+__global__ void __launch_bounds__(kThreads, noisy ? 1 : 2)
+    update(OPTLAB_STEP_ARGUMENTS(R), const Chunk* chunks, i64 flags, R sigma, u64 seed) {
+  const Step<R> step{OPTLAB_STEP};
   const Chunk chunk = chunks[blockIdx.x];
-  const Piece<R>& piece = step.pieces[chunk.piece];
-  const i64 begin = chunk.part * kChunk, element = piece.first + begin, thread = threadIdx.x;
+  const Piece<R>& piece = pieces[chunk.piece];
+  const i64 begin = chunk.part * kChunk;
   for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
-    const Part<F, R> part(piece, begin, run * dim);
     const Element<F, R, noisy> each(step.constants_of(chunk.piece, run), static_cast<u32>(flags), static_cast<u32>(run),
                                     sigma, seed, step.counter.step());
-    i64 i = thread * lanes;
-    if (part.vectors) {
-      for (; i + stride + lanes <= part.n; i += 2 * stride) each.template vectors<2>(part, i, stride, element + i);
-      for (; i + lanes <= part.n; i += stride) each.template vectors<1>(part, i, stride, element + i);
-      i = part.n / lanes * lanes + thread;  // fewer than a vector are left
-    } else {
-      i = thread;
-    }
-    for (; i < part.n; i += kThreads) each.one(part, i, element + i);
+    update_part(Part<F, R>(piece, run * dim + begin, run * dim + begin, piece.n - begin), each, piece.first + begin);
   }
+}
+
+/// Blocks (part of a row, row): the rows of a matrix that are named, whose gradients stand one after the other. The
+/// piece is the first row of the matrix.
+template <class F, class R>
+__global__ void __launch_bounds__(kThreads)
+    update_rows(OPTLAB_STEP_ARGUMENTS(R), const i64* named, i64 named_count, i64 flags) {
+  const Step<R> step{OPTLAB_STEP};
+  const Piece<R>& piece = pieces[0];
+  const i64 begin = blockIdx.x * kChunk;
+  const Element<F, R, false> each(step.constants_of(0, 0), static_cast<u32>(flags), 0, R(0), 0, 0);
+  for (i64 k = blockIdx.y; k < named_count; k += gridDim.y)
+    update_part(Part<F, R>(piece, named[k] * piece.n + begin, k * piece.n + begin, piece.n - begin), each, 0);
 }
 
 }  // namespace optlab

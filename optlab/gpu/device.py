@@ -37,6 +37,9 @@ class Device(Protocol):
     def cache_bytes(self) -> int:
         """The size of the second-level cache."""
 
+    def write(self, array: Any, values: NDArray[Any]) -> None:
+        """Copies NumPy numbers to an array of the same bytes, in order after what was launched before."""
+
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         """Runs a kernel, in order after what was launched before; compiles it where it is new."""
 
@@ -71,6 +74,11 @@ class CuPyDevice:
     def cache_bytes(self) -> int:
         """See :class:`Device`."""
         return self.attributes["L2CacheSize"]
+
+    def write(self, array: Any, values: NDArray[Any]) -> None:
+        """See :class:`Device`."""
+        # From pageable memory: CUDA has staged the bytes when the call returns, so that the host may change its own.
+        array.data.copy_from_host_async(values.ctypes.data, values.nbytes)
 
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         """See :class:`Device`."""
@@ -159,7 +167,8 @@ def _allocated(how: str, shape: int | Shape, dtype: Any) -> Any:
 def upload(array: NDArray[Any]) -> Any:
     """A copy of a NumPy array on the device. Small ones do not wait for what runs there."""
     out = empty(array.shape, array.dtype)
-    out.set(np.ascontiguousarray(array))
+    if array.size:
+        device().write(out, np.ascontiguousarray(array))
     return out
 
 

@@ -26,6 +26,18 @@ def real_dtype(array: Array, name: str) -> Any:
     return array.dtype
 
 
+def check_point(x: Array, name: str) -> None:
+    """Refuses what is no array of floats in one piece of memory, or is empty.
+
+    Raises:
+        TypeError: it is not of the GPU, or not float32 or float64.
+        ValueError: it is strided, or has no element.
+    """
+    check(x, name, real_dtype(x, name))
+    if x.size == 0:
+        raise ValueError(f"{name}: got an empty array of shape {tuple(x.shape)}, expected at least one element")
+
+
 def cpp(dtype: Any) -> str:
     """The C++ name of a dtype: float or double."""
     return CPP_NAMES[np.dtype(dtype).name]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from optlab.kernels.select import cpu
 from optlab.optim.adamw import AdamW
-from optlab.optim.optimizer import State
+from optlab.optim.optimizer import Like, State
 from optlab.optim.state_format import Format, read
 
 BLOCK: int = cpu.QUANTIZED_BLOCK
@@ -64,7 +64,7 @@ class AdamW8bit(AdamW):
         """See :meth:`Optimizer.kind`."""
         return "adam_8bit"
 
-    def empty_state(self, like: NDArray[Any], described: Format) -> State:
+    def empty_state(self, like: Like, described: Format) -> State:
         """See :meth:`Optimizer.empty_state`.
 
         Raises:
@@ -72,10 +72,10 @@ class AdamW8bit(AdamW):
         """
         if like.dtype != np.float32:
             raise TypeError(f"x: got dtype {like.dtype}, expected float32, since the state is in bytes")
-        runs = like.shape[:1] if described.runs_axis and like.ndim > 1 else ()
+        runs = like.shape[:1] if described.runs_axis and len(like.shape) > 1 else ()
         blocks = sum(-(-segment.size // BLOCK) for segment in described.layout)
-        state: State = {name: np.zeros(like.shape, np.uint8) for name in self.state_names()}
-        return state | {f"{name}_scale": np.zeros((*runs, blocks), np.float32) for name in self.state_names()}
+        state: State = {name: like.zeros(like.shape, np.uint8) for name in self.state_names()}
+        return state | {f"{name}_scale": like.zeros((*runs, blocks), np.float32) for name in self.state_names()}
 
     def unpacked(self, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """See :meth:`Optimizer.unpacked`: the float32 numbers that the bytes stand for."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, cast
 
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 
 import optlab.threads  # noqa: F401 - tells the kernels where to ask for the number of threads
 from optlab.checks import integer, real
+from optlab.gpu import device as gpu
+from optlab.gpu import gate
+from optlab.gpu.device import on_gpu
+from optlab.gpu.updates import Updater
 from optlab.kernels.select import cpu
 from optlab.layout import Layout, Segment, checked, flat
 from optlab.optim import state_format
@@ -27,7 +32,19 @@ FRACTION: Range = (0.0, 1.0, True)
 
 State = dict[str, NDArray[Any]]
 Point = NDArray[Any] | Sequence[NDArray[Any]]
-"""One array, or a list of arrays that take their step together."""
+"""One array, or a list of arrays that take their step together; of NumPy, or of CuPy."""
+
+
+class Like:
+    """What a state is made for: points of this shape, with this one's dtype, on its device."""
+
+    def __init__(self, shape: tuple[int, ...], array: Any) -> None:
+        self.shape, self.dtype = shape, array.dtype
+        self.zeros: Callable[..., NDArray[Any]] = gpu.zeros if on_gpu(array) else np.zeros
+
+
+def _first(x: Point) -> Any:
+    return x[0] if isinstance(x, list | tuple) and x else x
 
 
 def per_run(name: str, given: PerRun, low: float, high: float = math.inf, *, open_high: bool = False) -> Any:
@@ -147,9 +164,9 @@ class Optimizer:
         """What a saved state says it belongs to."""
         return self.rule()
 
-    def empty_state(self, like: NDArray[Any], described: state_format.Format) -> State:
+    def empty_state(self, like: Like, described: state_format.Format) -> State:
         """Zeroed arrays for a point like this one."""
-        return {name: np.zeros_like(like) for name in self.state_names()}
+        return {name: like.zeros(like.shape, like.dtype) for name in self.state_names()}
 
     def unpacked(self, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """The arrays of a state as a study works on them, ``(runs, dim)`` each: the state's own."""
@@ -175,8 +192,8 @@ class Optimizer:
             runs_axis: Whether x is (runs, dim), each run a point of its own. Implied by hyperparameters per run.
 
         Returns:
-            Plain arrays: those of the rule, the 0-d int64 ``step``, and ``format``, a text that says which optimizer
-            and layout they belong to. ``np.savez(file, **state)`` saves them.
+            Plain arrays: those of the rule, on the device of x; on the host the 0-d int64 ``step``, and ``format``, a
+            text that says which optimizer and layout they belong to. ``np.savez(file, **state)`` saves them.
 
         Raises:
             TypeError: x is not of float32 or float64 arrays.
@@ -185,12 +202,13 @@ class Optimizer:
         runs_axis = runs_axis or self._per_run()
         if isinstance(x, list | tuple):
             segments = _layout_of_list(x, layout, runs_axis)
-            like = np.empty(sum(array.size for array in x), x[0].dtype)
+            like = Like((sum(array.size for array in x),), x[0])
         else:
-            segments, like = _layout_of_array(x, layout, runs_axis), cast("NDArray[Any]", x)
+            array = cast("NDArray[Any]", x)
+            segments, like = _layout_of_array(array, layout, runs_axis), Like(array.shape, array)
         described = state_format.Format(self.kind(), runs_axis, isinstance(x, list | tuple), segments)
         rows = plan(self, described)["parameters"].shape[1]  # raises what does not fit
-        if rows not in (1, like.shape[0] if like.ndim == 2 else 1):
+        if rows not in (1, like.shape[0] if len(like.shape) == 2 else 1):
             raise ValueError(f"x: got shape {like.shape}, expected {rows} runs, the length of a hyperparameter")
         state = self.empty_state(like, described)
         state["step"] = np.zeros((), np.int64)
@@ -207,7 +225,8 @@ class Optimizer:
         """Updates x and state in place with one fused pass over memory.
 
         Args:
-            x: float32 or float64, as :meth:`init` was given: an array, or a list of arrays.
+            x: float32 or float64, as :meth:`init` was given: an array, or a list of arrays. CuPy arrays take their
+                step on the GPU, in one launch where the step wants no norm.
             grad: Of the shapes and dtype of x.
             state: What :meth:`init` returned for x.
             lr: Stands in for the optimizer's learning rate in this step, as a schedule wants.
@@ -217,7 +236,13 @@ class Optimizer:
             ValueError: shapes differ, memory is strided, read-only or overlapping, lr is negative, or the state belongs
                 to another optimizer, layout or version.
         """
-        self.updater.step(self, x, grad, state, rates(lr))
+        updater = self.gpu_updater if on_gpu(_first(x)) else self.updater
+        updater.step(self, x, grad, state, rates(lr))
+
+    @functools.cached_property
+    def gpu_updater(self) -> Updater:
+        """What takes the steps of CuPy arrays; made when it is first wanted, and not pickled."""
+        return Updater(self.state_names())
 
 
 def rates(lr: PerRun | None) -> list[float] | None:
@@ -229,8 +254,13 @@ def rates(lr: PerRun | None) -> list[float] | None:
     return given
 
 
+def check_array(x: Any, name: str) -> None:
+    """Refuses what is no array of floats in one piece of memory, on either device."""
+    (gate.check_point if on_gpu(x) else cpu.check_array)(x, name)
+
+
 def _layout_of_array(x: Any, layout: Sequence[Segment] | None, runs_axis: bool) -> Layout:
-    cpu.check_array(x, "x")
+    check_array(x, "x")
     if runs_axis and x.ndim not in (1, 2):
         raise ValueError(f"x: got {x.ndim} dimensions, expected (dim,) or (runs, dim)")
     dim = x.shape[-1] if runs_axis else x.size
@@ -244,7 +274,7 @@ def _layout_of_list(x: Sequence[NDArray[Any]], layout: Sequence[Segment] | None,
         raise ValueError("x: got a list with a layout or a runs axis, expected one array for these")
     offset, segments = 0, []
     for index, array in enumerate(x):
-        cpu.check_array(array, f"x[{index}]")
+        check_array(array, f"x[{index}]")
         if array.dtype != x[0].dtype:
             raise TypeError(f"x[{index}]: got dtype {array.dtype}, expected {x[0].dtype}, as x[0] has")
         segments.append(Segment(str(index), offset, array.shape))

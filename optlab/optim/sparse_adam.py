@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.gpu.device import on_gpu
 from optlab.optim.adam import BETAS, Betas, WithBetas
 from optlab.optim.optimizer import POSITIVE, PerRun, Point, State, rates
 
@@ -94,5 +95,6 @@ class SparseAdam(WithBetas):
         """
         if rows is None:
             return super().step(x, grad, state, lr=lr)
-        self.updater.step_rows(self, x, rows, grad, state, rates(lr))
+        updater = self.gpu_updater if on_gpu(x) else self.updater
+        updater.step_rows(self, x, rows, grad, state, rates(lr))
         return None

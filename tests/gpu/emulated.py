@@ -33,9 +33,6 @@ class DeviceArray(np.ndarray[Any, Any]):
     def get(self) -> np.ndarray[Any, Any]:
         return np.array(self.view(np.ndarray))
 
-    def set(self, other: np.ndarray[Any, Any]) -> None:
-        self.view(np.ndarray)[...] = other
-
 
 class Module:
     """Stands for ``cupy``: NumPy's functions on arrays of the other type."""
@@ -80,6 +77,10 @@ class EmulatedDevice:
     def cache_bytes(self) -> int:
         return 1 << 16
 
+    def write(self, array: Any, values: np.ndarray[Any, Any]) -> None:
+        assert array.nbytes == values.nbytes and values.flags.c_contiguous
+        ctypes.memmove(self.pointer(array), values.ctypes.data, values.nbytes)
+
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         self.launched.append(kernel)
         kept = [np.array(self._value(each)) for each in arguments]
@@ -119,7 +120,7 @@ def library(kernel: Kernel) -> ctypes.CDLL:
 
 def _built(kernel: Kernel) -> Path:
     emulation = (CPP / "emulation" / "cuda.hpp").read_bytes()
-    parts = [sources.digest().encode(), emulation, kernel.name.encode(), " ".join(FLAGS).encode()]
+    parts = [sources.digest().encode(), emulation, text(kernel).encode(), " ".join(FLAGS).encode()]
     folder = Path(tempfile.gettempdir()) / f"optlab-emulation-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     path = folder / f"{hashlib.sha256(b'|'.join(parts)).hexdigest()[:32]}{sysconfig.get_config_var('SHLIB_SUFFIX')}"

@@ -26,7 +26,7 @@ inline constexpr u32 kPhiloxM0 = 0xD2511F53u, kPhiloxM1 = 0xCD9E8D57u, kPhiloxW0
 template <class W>
 OPTLAB_HD PhiloxBlock<W> philox_rounds(PhiloxBlock<W> c, u64 key, u32 first) {
   u32 k0 = static_cast<u32>(key) + first * kPhiloxW0, k1 = static_cast<u32>(key >> 32) + first * kPhiloxW1;
-#pragma GCC unroll 10
+  OPTLAB_UNROLL(10)
   for (u32 round = first; round < 10; ++round) {
     const W p0 = Wide<W>::multiply(c.word[0], kPhiloxM0), p1 = Wide<W>::multiply(c.word[2], kPhiloxM1);
     c.word[0] = (p1 >> 32) ^ c.word[1] ^ static_cast<u64>(k0);

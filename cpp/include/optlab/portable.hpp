@@ -3,10 +3,13 @@
 // them.
 #pragma once
 
+#define OPTLAB_PRAGMA(text) _Pragma(#text)
 #if defined(__CUDACC__)
 #define OPTLAB_HD __device__ __forceinline__
+#define OPTLAB_UNROLL(count) OPTLAB_PRAGMA(unroll)
 #else
 #define OPTLAB_HD inline __attribute__((always_inline))
+#define OPTLAB_UNROLL(count) OPTLAB_PRAGMA(GCC unroll count)
 #endif
 
 namespace optlab {

@@ -1,0 +1,161 @@
+// The norms that some steps want: of a run's gradient, to clip it; of each layer's weights and update (LARS, LAMB); of
+// a run's x, to project it. Blocks of kSumBlock elements are summed as on the CPU; what is made of these sums differs
+// in the last place, because the CPU adds them one after the other.
+#include "cuda/names.cuh"
+#include "cuda/step.cuh"
+#include "optlab/norm_factors.hpp"
+
+namespace optlab {
+
+/// Sums over the blocks of kSumBlock elements of a chunk: 16 threads a block, one for each strip of the tree. term(i,
+/// out) gives `width` numbers of element i of the run; they are summed to sums[run][block][width].
+template <int width, class R, class Term>
+__device__ void sum_chunk(R* sums, const Piece<R>& piece, i64 begin, Term term) {
+  const int strip = static_cast<int>(threadIdx.x) % kStrips;
+  static_assert(kThreads / kStrips * kSumBlock == kChunk, "a block of threads sums a chunk in one pass");
+  const i64 block = begin / kSumBlock + threadIdx.x / kStrips, from = block * kSumBlock + strip;
+  R sum[width] = {};
+  for (int k = 0; k < kSumBlock; k += kStrips) {
+    R terms[width];
+    if (from + k >= piece.n) break;
+    term(from + k, terms);
+    for (int w = 0; w < width; ++w) sum[w] = sum[w] + terms[w];
+  }
+  for (int w = 0; w < width; ++w) {
+    sum[w] = fold_lanes(sum[w]);
+    if (strip == 0 && block * kSumBlock < piece.n) sums[(piece.first_block + block) * width + w] = sum[w];
+  }
+}
+
+/// Blocks (chunk, run): squares of the gradient, or of x.
+template <class R, bool of_gradient>
+__global__ void __launch_bounds__(kThreads)
+    squares(OPTLAB_STEP_ARGUMENTS(R), const Chunk* chunks, R* sums, i64 blocks) {
+  const Chunk chunk = chunks[blockIdx.x];
+  const Piece<R>& piece = pieces[chunk.piece];
+  for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
+    const R* from = (of_gradient ? piece.g : piece.x) + run * dim;
+    sum_chunk<1>(sums + run * blocks, piece, chunk.part * kChunk,
+                 [from](i64 i, R* out) { out[0] = from[i] * from[i]; });
+  }
+}
+
+/// Blocks (chunk, run): what a layerwise rule measures, and its states moved on.
+template <class F, class R>
+__global__ void __launch_bounds__(kThreads)
+    measure(OPTLAB_STEP_ARGUMENTS(R), const Chunk* chunks, i64 flags, R* sums, i64 blocks) {
+  const Step<R> step{OPTLAB_STEP};
+  const Chunk chunk = chunks[blockIdx.x];
+  const Piece<R>& piece = pieces[chunk.piece];
+  for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
+    const R* c = step.constants_of(chunk.piece, run);
+    const i64 offset = run * dim;
+    sum_chunk<2>(sums + run * blocks * 2, piece, chunk.part * kChunk, [&](i64 i, R* out) {
+      R s[F::states + 1];
+      for (int k = 0; k < F::states; ++k) s[k] = piece.states[k][offset + i];
+      const R x = piece.x[offset + i];
+      const R u = F::measure(x, effective_gradient(x, piece.g[offset + i], c, static_cast<u32>(flags)), s,
+                             c + Around::constants);
+      for (int k = 0; k < F::states; ++k) piece.states[k][offset + i] = s[k];
+      out[0] = x * x;
+      out[1] = u * u;
+    });
+  }
+}
+
+/// The sum of every width-th number of [from, to), by one block, in an order that depends on their count alone; in the
+/// first thread.
+template <class R>
+__device__ R total(const R* sums, i64 from, i64 to, int width) {
+  __shared__ R totals[kThreads], carries[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  CarriedTotal<R> own;
+  for (i64 k = from + thread; k < to; k += kThreads) own.add(sums[k * width]);
+  totals[thread] = own.total;
+  carries[thread] = own.carry;
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (thread >= half) continue;
+    own.add(totals[thread + half]);
+    own.carry = own.carry + carries[thread + half];
+    totals[thread] = own.total;
+    carries[thread] = own.carry;
+  }
+  __syncthreads();  // the next call may write
+  return own.result();
+}
+
+template <class R>
+__device__ i64 end_of(const Piece<R>& piece) {
+  return piece.first_block + (piece.n + kSumBlock - 1) / kSumBlock;
+}
+
+/// One block a run: the norm over all of its pieces, in the first thread.
+template <class R>
+__device__ R norm_of_run(const Step<R>& step, const R* sums) {
+  CarriedTotal<R> all;
+  for (i64 k = 0; k < step.count; ++k) all.add(total(sums, step.pieces[k].first_block, end_of(step.pieces[k]), 1));
+  return sqrt<R>(all.result());
+}
+
+/// One block a run: the constants with the scale that clipping asks for, to `now` (runs, count, kConstants).
+template <class R>
+__global__ void __launch_bounds__(kThreads) clip(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R bound, R* now) {
+  const Step<R> step{OPTLAB_STEP};
+  __shared__ R factor;
+  for (i64 run = blockIdx.x; run < runs; run += gridDim.x) {
+    const R norm = norm_of_run(step, sums + run * blocks);
+    if (threadIdx.x == 0) factor = clip_factor<R>(norm, bound);
+    __syncthreads();
+    for (i64 k = threadIdx.x; k < count * kConstants; k += kThreads) {
+      const R c = step.constants_of(k / kConstants, run)[k % kConstants];
+      now[run * count * kConstants + k] = k % kConstants == Around::scale ? c * factor : c;
+    }
+    __syncthreads();
+  }
+}
+
+/// Blocks (piece, run): the constants with what the two norms of a layer do to them, to `now`; that may be where they
+/// stand.
+template <class F, class R>
+__global__ void __launch_bounds__(kThreads, 2) adapt(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R* now) {
+  const Step<R> step{OPTLAB_STEP};
+  const i64 k = blockIdx.x;
+  for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
+    const R* own = sums + run * blocks * 2;
+    const R of_x = total(own, pieces[k].first_block, end_of(pieces[k]), 2);
+    const R of_u = total(own + 1, pieces[k].first_block, end_of(pieces[k]), 2);
+    if (threadIdx.x > 0) continue;
+    R c[kConstants];
+    for (int i = 0; i < Around::constants + F::constants; ++i) c[i] = step.constants_of(k, run)[i];
+    F::adapt(sqrt<R>(of_x), sqrt<R>(of_u), c + Around::constants);
+    R* to = now + (run * count + k) * kConstants;
+    for (int i = 0; i < Around::constants + F::constants; ++i) to[i] = c[i];
+  }
+}
+
+/// One block a run: the factor that brings x back into the ball.
+template <class R>
+__global__ void __launch_bounds__(kThreads)
+    project(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R bound, R* factors) {
+  const Step<R> step{OPTLAB_STEP};
+  for (i64 run = blockIdx.x; run < runs; run += gridDim.x) {
+    const R norm = norm_of_run(step, sums + run * blocks);
+    if (threadIdx.x == 0) factors[run] = projection_factor<R>(norm, bound);
+  }
+}
+
+/// Blocks (chunk, run): x times the factor of its run.
+template <class R>
+__global__ void __launch_bounds__(kThreads) scale(OPTLAB_STEP_ARGUMENTS(R), const Chunk* chunks, const R* factors) {
+  const Chunk chunk = chunks[blockIdx.x];
+  const Piece<R>& piece = pieces[chunk.piece];
+  const i64 end = chunk.part * kChunk + kChunk < piece.n ? chunk.part * kChunk + kChunk : piece.n;
+  for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
+    R* x = piece.x + run * dim;
+    const R factor = factors[run];
+    for (i64 i = chunk.part * kChunk + threadIdx.x; i < end; i += kThreads) x[i] = x[i] * factor;
+  }
+}
+
+}  // namespace optlab

@@ -1,0 +1,77 @@
+"""What the steps of one optimizer on states of one format share: its numbers, and the tables that depend on sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optlab.gpu.device import upload
+from optlab.kernels.select import cpu
+
+CHUNK, SUM_BLOCK, CONSTANTS = 4096, 256, 16
+"""As cuda/step.cuh, optlab/loops/sum.hpp and cuda/grid.cuh have them."""
+
+
+def parts(size: int, of: int) -> int:
+    """How many parts of at most ``of`` elements there are."""
+    return -(-size // of)
+
+
+class Tables:
+    """Where segments of these sizes begin, in a run and among the sums, and which chunk each block works on."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.sizes, self.count, self.dim = list(sizes), len(sizes), sum(sizes)
+        self.first = np.cumsum([0, *self.sizes])[:-1]
+        blocks = np.cumsum([0, *(parts(size, SUM_BLOCK) for size in self.sizes)])
+        self.first_block, self.sum_blocks = blocks[:-1], int(blocks[-1])
+        numbers = [np.arange(parts(size, CHUNK), dtype=np.uint32) for size in self.sizes]
+        owners = [np.full(len(part), k, np.uint32) for k, part in enumerate(numbers)]
+        self.chunk_count = sum(map(len, numbers))
+        self.chunks = upload(np.stack([np.concatenate(owners), np.concatenate(numbers)], axis=1))
+
+    def pieces(self, pointers: Sequence[Sequence[int]], strides: Sequence[int | None]) -> NDArray[np.int64]:
+        """The pieces, as cuda/step.cuh has them.
+
+        Args:
+            pointers: The addresses of x, the gradient and up to four states: of one array for all segments, or one for
+                each.
+            strides: The bytes between two elements of each of them; None for scales, which stand by blocks.
+        """
+        table = np.zeros((self.count, 9), np.int64)
+        for column, (given, stride) in enumerate(zip(pointers, strides, strict=True)):
+            offset = self.first_block * 4 if stride is None else self.first * stride
+            table[:, column] = given if len(given) > 1 else np.asarray(given) + offset
+        table[:, 6], table[:, 7], table[:, 8] = self.first, self.sizes, self.first_block
+        return table
+
+
+class Plan:
+    """From the dict of :func:`optlab.optim.plan.plan`."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given = dict(given)
+        self.rule: str = given["rule"]
+        self.quantized: bool = given["quantized"]
+        self.flags: int = given["flags"]
+        self.list: bool = given["list"]
+        self.runs_axis: bool = given["runs_axis"]
+        self.clip_norm, self.max_norm = float(given["clip_norm"]), float(given["max_norm"])
+        self.clips, self.projects = math.isfinite(self.clip_norm), math.isfinite(self.max_norm)
+        self.layerwise = cpu.rule_layerwise(self.rule)
+        self.sigma, self.seed = math.sqrt(given["noise"]), int(given["seed"])
+        self.own_rows = int(given["parameters"].shape[1])
+        self.tables = Tables(given["sizes"])
+
+    def constants(
+        self, dtype: Any, first: int, factors: NDArray[np.float64], rates: Sequence[float] | None = None
+    ) -> NDArray[Any]:
+        """The constants of the steps from ``first`` on, (steps, rows, segments, 16); rows are 1 or runs."""
+        rows = max(self.own_rows, len(rates or ()))
+        out = np.zeros((len(factors), rows, self.tables.count, CONSTANTS), dtype)
+        cpu.step_constants(self.given, first, factors, None if rates is None else list(rates), out)
+        return out
