@@ -46,8 +46,8 @@ struct AffinePass : PassOf<R, quantities, 3, 8> {
   using Base::Base;
   using In = Lanes<R>;
   template <bool once>
-  OPTLAB_HD In read(i64 at, const Place& place) const {
-    return load_lanes<once>(this->of.x + at, place);
+  OPTLAB_HD In read(i64 row, const Place& place) const {
+    return load_lanes<once>(this->of.x + place.at(row), place);
   }
   OPTLAB_HD R element(const In& x, int l, const typename Base::Coefficients& c) const {
     return (x.at[l] - c.at[0][l]) * c.at[1][l] + c.at[2][l];
@@ -63,7 +63,7 @@ struct Forward : AffinePass<R, 3> {
   __device__ Forward(const ArraysOf<R>& arrays, const Place&) : Base(arrays) {}
 
   /// The moments of the rows in registers: all relative to the first, then the squares around their own mean.
-  OPTLAB_HD void add(Sums& sums, const In* x, i64, i64, int count, const Place&) const {
+  OPTLAB_HD void add(Sums& sums, const In* x, i64, int count, const Place&) const {
     Sums more{};
     more.rows = static_cast<R>(count);
 #pragma unroll
@@ -147,19 +147,13 @@ struct PairPass : PassOf<Real<T>, 2 * sizeof(T) / sizeof(Real<T>), coefficients,
     if constexpr (eval)
 #pragma unroll
       for (int l = 0; l < Lanes<T>::count; ++l)
-        rstd.at[l] = l < place.width ? constant(this->given_rstd(place.column + l)) : T{};
-  }
-  static OPTLAB_HD T constant(R value) {
-    if constexpr (sizeof(T) == sizeof(R))
-      return value;
-    else
-      return {value, R(0)};
+        rstd.at[l] = l < place.width ? constant<T>(this->given_rstd(place.column + l)) : T{};
   }
   template <bool once>
-  OPTLAB_HD In read(i64 at, const Place& place) const {
-    return {u.template lanes<once>(at, place), x.template lanes<once>(at, place)};
+  OPTLAB_HD In read(i64 row, const Place& place) const {
+    return {u.template lanes<once>(place.at(row), place), x.template lanes<once>(place.at(row), place)};
   }
-  OPTLAB_HD void add(Sums& sums, const In* in, i64, i64, int count, const Place&) const {
+  OPTLAB_HD void add(Sums& sums, const In* in, i64, int count, const Place&) const {
 #pragma unroll
     for (int j = 0; j < Base::batch; ++j)
       if (j < count)
@@ -182,8 +176,6 @@ struct Projected : PairPass<T, eval, 4 * sizeof(T) / sizeof(Real<T>)> {
   using typename Base::In;
   using R = Real<T>;
   using Base::Base;
-  static OPTLAB_HD R wanted(R value) { return value; }
-  static OPTLAB_HD R wanted(Dual<R> value) { return value.d; }
   OPTLAB_HD R element(const In& in, int l, const Coefficients& c) const {
     const T b = get_number<T>(c.at, 0, l), k = get_number<T>(c.at, 3, l);
     return wanted((in.u.at[l] * b + get_number<T>(c.at, 1, l)) + (in.x.at[l] - get_number<T>(c.at, 2, l)) * k);
@@ -297,7 +289,8 @@ struct EvalBackwardTangent : PairPass<Dual<R>, true, 2> {
 
 /// A pass that needs sums before it can write.
 template <template <class> class Pass, class R>
-__global__ void __launch_bounds__(kThreads) batch_norm_pass(OPTLAB_BATCH_NORM_ARGUMENTS, OPTLAB_LAUNCH_ARGUMENTS) {
+__global__ void __launch_bounds__(kThreads)
+    batch_norm_pass(OPTLAB_BATCH_NORM_ARGUMENTS, OPTLAB_LAUNCH_ARGUMENTS_OF(R)) {
   column_pass<Pass<R>>(OPTLAB_BATCH_NORM, OPTLAB_LAUNCH);
 }
 

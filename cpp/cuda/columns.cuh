@@ -8,29 +8,20 @@
 // (`whole`). The order of the sums is that of tiles, chunks and threads: a function of the shape alone, which the slabs
 // do not change.
 #pragma once
-#include "cuda/grid.cuh"
-#include "optlab/dual.hpp"
+#include "cuda/lanes.cuh"
 
 namespace optlab {
 
 inline constexpr int kMostAcross = 8;
 
-/// A number per column of a thread's vector.
-template <class T>
-struct Lanes {
-  static constexpr int count = Vector<Real<T>>::lanes;
-  T at[count];
-};
-
 /// Where a thread stands: `width` of its lanes are columns, from `column` on; it takes every height-th row from `row`
 /// on.
-struct Place {
+struct Place : Access {
   i64 column, stride;  ///< stride: from row to row
-  int width, row, height, vector;
-  bool vectors;  ///< whether 16-byte accesses are allowed
+  int row, height, vector;
 
-  __device__ Place(i64 tile, int across, i64 columns, int lanes, bool aligned_rows)
-      : stride(columns), vectors(aligned_rows) {
+  __device__ Place(i64 tile, int across, i64 columns, int lanes, bool aligned_rows) : stride(columns) {
+    vectors = aligned_rows;
     vector = static_cast<int>(threadIdx.x) % across;
     row = static_cast<int>(threadIdx.x) / across;
     height = kThreads / across;
@@ -38,72 +29,9 @@ struct Place {
     const i64 left = columns - column;
     width = left >= lanes ? lanes : left > 0 ? static_cast<int>(left) : 0;
   }
+  OPTLAB_HD i64 at(i64 of_row) const { return of_row * stride + column; }
 };
 
-/// Whether 16-byte accesses are allowed in all rows of matrices that begin there; null allows them.
-template <class R, class... More>
-OPTLAB_HD bool aligned_rows(i64 columns, const R* one, const More*... of) {
-  return columns % Vector<R>::lanes == 0 && aligned(one) && (... && aligned(of));
-}
-
-/// The lanes of a row. `once`: they are not needed again, and leave the cache to others.
-template <bool once, class R>
-OPTLAB_HD Lanes<R> load_lanes(const R* from, const Place& place) {
-  Lanes<R> out{};
-  if (place.vectors) {
-    const uint4* whole = reinterpret_cast<const uint4*>(from);
-    const uint4 bits = once ? __ldcs(whole) : *whole;
-    memcpy(out.at, &bits, sizeof bits);
-  } else {
-#pragma unroll
-    for (int l = 0; l < Lanes<R>::count; ++l)
-      if (l < place.width) out.at[l] = from[l];
-  }
-  return out;
-}
-template <bool once, class R>
-OPTLAB_HD void store_lanes(R* to, const Lanes<R>& value, const Place& place) {
-  if (place.vectors) {
-    uint4 bits;
-    memcpy(&bits, value.at, sizeof bits);
-    if (once)
-      __stcs(reinterpret_cast<uint4*>(to), bits);
-    else
-      *reinterpret_cast<uint4*>(to) = bits;
-  } else {
-#pragma unroll
-    for (int l = 0; l < Lanes<R>::count; ++l)
-      if (l < place.width) to[l] = value.at[l];
-  }
-}
-
-/// A matrix, or numbers of its columns: with dual numbers, the rates are a matrix of their own (null: zeros).
-template <class T>
-struct Field {
-  const T *v, *rates = nullptr;
-  template <bool once>
-  OPTLAB_HD Lanes<T> lanes(i64 at, const Place& place) const {
-    return load_lanes<once>(v + at, place);
-  }
-  OPTLAB_HD T number(i64 column, T absent) const { return v ? v[column] : absent; }
-};
-template <class R>
-struct Field<Dual<R>> {
-  const R *v, *rates;
-  template <bool once>
-  OPTLAB_HD Lanes<Dual<R>> lanes(i64 at, const Place& place) const {
-    const Lanes<R> value = load_lanes<once>(v + at, place);
-    Lanes<R> rate{};
-    if (rates) rate = load_lanes<once>(rates + at, place);
-    Lanes<Dual<R>> out;
-#pragma unroll
-    for (int l = 0; l < Lanes<R>::count; ++l) out.at[l] = {value.at[l], rate.at[l]};
-    return out;
-  }
-  OPTLAB_HD Dual<R> number(i64 column, Dual<R> absent) const {
-    return {v ? v[column] : absent.v, rates ? rates[column] : absent.d};
-  }
-};
 /// Numbers of a thread's columns.
 template <class T>
 OPTLAB_HD Lanes<T> numbers(const Field<T>& of, const Place& place, T absent) {
@@ -195,7 +123,7 @@ struct ColumnPass {
       typename Pass::In in[batch];
 #pragma unroll
       for (int j = 0; j < batch; ++j)
-        if (j < count) in[j] = pass.template read<once>((r + j * place.height) * place.stride + place.column, place);
+        if (j < count) in[j] = pass.template read<once>(r + j * place.height, place);
       visit(in, r, count);
     }
   }
@@ -203,9 +131,8 @@ struct ColumnPass {
   /// The sums of a thread's rows from begin to end, folded over the block.
   __device__ Sums sum(i64 begin, i64 end, int across) const {
     Sums sums{};
-    each_batch<false>(begin, end, [&](const typename Pass::In* in, i64 r, int count) {
-      pass.add(sums, in, (r * place.stride) + place.column, place.height * place.stride, count, place);
-    });
+    each_batch<false>(begin, end,
+                      [&](const typename Pass::In* in, i64 r, int count) { pass.add(sums, in, r, count, place); });
     fold_block<Pass>(sums, across);
     return sums;
   }
@@ -219,7 +146,7 @@ struct ColumnPass {
         Lanes<R> out;
 #pragma unroll
         for (int l = 0; l < Lanes<R>::count; ++l) out.at[l] = pass.element(in[j], l, c);
-        store_lanes<once>(pass.of.out + (r + j * place.height) * place.stride + place.column, out, place);
+        store_lanes<once>(pass.of.out + place.at(r + j * place.height), out, place);
       }
     });
   }
@@ -241,9 +168,9 @@ struct Launch {
   i64 apply_first, apply_count, combine_first, combine_count, sum_first;
   R *sums, *coefficients;  ///< (chunks, quantities, columns) and (coefficients, columns)
 };
-#define OPTLAB_LAUNCH_ARGUMENTS                                                                                  \
+#define OPTLAB_LAUNCH_ARGUMENTS_OF(...)                                                                          \
   i64 rows, i64 columns, i64 across, i64 chunk, i64 chunks, i64 apply_first, i64 apply_count, i64 combine_first, \
-      i64 combine_count, i64 sum_first, R *sums, R *coefficients
+      i64 combine_count, i64 sum_first, __VA_ARGS__ *sums, __VA_ARGS__ *coefficients
 #define OPTLAB_LAUNCH                                                                                              \
   Launch<R> {                                                                                                      \
     rows, columns, across, chunk, chunks, apply_first, apply_count, combine_first, combine_count, sum_first, sums, \

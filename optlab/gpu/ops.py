@@ -14,6 +14,16 @@ from optlab.gpu.batch_norm import (
     batch_norm_forward,
     batch_norm_forward_tangent,
 )
+from optlab.gpu.layer_norm import (
+    group_norm_backward,
+    group_norm_backward_tangent,
+    group_norm_forward,
+    group_norm_forward_tangent,
+    layer_norm_backward,
+    layer_norm_backward_tangent,
+    layer_norm_forward,
+    layer_norm_forward_tangent,
+)
 
 __all__ = [
     "batch_norm_backward",
@@ -24,6 +34,14 @@ __all__ = [
     "batch_norm_eval_forward_tangent",
     "batch_norm_forward",
     "batch_norm_forward_tangent",
+    "group_norm_backward",
+    "group_norm_backward_tangent",
+    "group_norm_forward",
+    "group_norm_forward_tangent",
+    "layer_norm_backward",
+    "layer_norm_backward_tangent",
+    "layer_norm_forward",
+    "layer_norm_forward_tangent",
 ]
 
 

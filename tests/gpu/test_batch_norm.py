@@ -227,9 +227,9 @@ def test_running_averages(device: Device, rows: int, momentum: float | None) -> 
 
 def test_nothing_is_made_where_all_is_given(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """A captured graph must not allocate."""
-    x = upload(np.random.default_rng(0).standard_normal((2000, 12)).astype(np.float32))
-    out = tuple(upload(np.zeros(shape, np.float32)) for shape in ((2000, 12), 12, 12))
-    room = upload(np.zeros(gpu.scratch_numbers(2000, 12, np.float32), np.float32))
+    x = upload(np.random.default_rng(0).standard_normal((4200, 12)).astype(np.float32))
+    out = tuple(upload(np.zeros(shape, np.float32)) for shape in ((4200, 12), 12, 12))
+    room = upload(np.zeros(gpu.scratch_numbers(4200, 12, np.float32), np.float32))
     free = [download(each) for each in ops.batch_norm_forward(x)]
     monkeypatch.setattr("optlab.gpu.call.empty", lambda *_: pytest.fail("an array was made"))
     for ours, other in zip(gpu.batch_norm_forward(x, out=out, scratch=room), free, strict=True):
@@ -253,7 +253,7 @@ def test_refusals(device: Device) -> None:
     refused(lambda: forward(x, out=x), TypeError, r"out: expected a tuple of 3 arrays \(y, mean, rstd\)")
     refused(lambda: forward(upload(np.ones((4, 3), np.int64))), TypeError, "x: got dtype int64, expected float32 or")
     refused(lambda: gpu.batch_norm_forward(x, scratch=wide), TypeError, "scratch: got dtype float64")
-    big = upload(np.ones((2000, 3), np.float32))
+    big = upload(np.ones((5000, 3), np.float32))
     refused(lambda: gpu.batch_norm_forward(big, scratch=row), ValueError, "scratch: got 3 numbers, expected at least")
     averages = (row, upload(np.ones(3, np.float32)), upload(np.zeros((), np.int64)))
     refused(lambda: forward(x[:1], running=averages), ValueError, "x: got a batch of 1, expected at least 2")
