@@ -27,6 +27,13 @@ __global__ void __launch_bounds__(kThreads) penalize(R* g, const R* theta, const
   }
 }
 
+/// to = of.
+template <class R>
+__global__ void __launch_bounds__(kThreads) copy(R* to, const R* of, i64 n) {
+  const i64 stride = static_cast<i64>(gridDim.x) * kThreads;
+  for (i64 i = static_cast<i64>(blockIdx.x) * kThreads + threadIdx.x; i < n; i += stride) to[i] = of[i];
+}
+
 /// g += part.
 template <class R>
 __global__ void __launch_bounds__(kThreads) add(R* g, const R* part, i64 n) {
