@@ -204,8 +204,8 @@ class Updater {
   py::object step_key_ = py::str("step"), format_key_ = py::str("format");
 };
 
-/// The constants of steps first_step, first_step + 1, ... with learning rates times `factors`, or given: as many as rows,
-/// or one. out: (steps, rows, segments, kMaxConstants). The arrays come from our own Python, not from a user.
+/// The constants of steps first_step, first_step + 1, ... with learning rates times `factors`, or given: as many as
+/// rows, or one. out: (steps, rows, segments, kMaxConstants). The arrays come from our own Python, not from a user.
 template <class R>
 void step_constants(const py::dict& plan, i64 first_step, const std::vector<double>& factors,
                     const std::optional<Rates>& rates, py::array_t<R, py::array::c_style> out) {
@@ -248,6 +248,7 @@ void bind_updates(py::module_& m) {
   m.attr("GUARD") = static_cast<int>(kGuard);
   m.attr("QUANTIZED_BLOCK") = kQuantizedBlock;
   m.def("rule_states", [](const std::string& name) { return find_rule<double>(name).states; });
+  m.def("rule_layerwise", [](const std::string& name) { return find_rule<double>(name).layerwise; });
   m.def("rule_parameters", [](const std::string& name) { return find_rule<double>(name).parameters; });
   m.def("step_constants", &step_constants<float>, py::arg("plan"), py::arg("first_step"), py::arg("factors"),
         py::arg("rates"), py::arg("out").noconvert());

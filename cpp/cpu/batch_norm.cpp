@@ -54,16 +54,6 @@ Dual<R> scale_at(const R* gamma, const R* gamma_dot, i64 column) {
   return {or_else<R>(gamma, column, 1), or_else<R>(gamma_dot, column, 0)};
 }
 
-/// What batch normalization takes from the slopes of a column: their mean and the part along x̂, both times gamma rstd.
-template <class T, class R>
-struct Projection {
-  T b, c, k;
-  Projection(T gamma, T rstd, T sum, T sum_with_x, R rows) : b(gamma * rstd) {
-    c = -(b * (sum / rows));
-    k = -(rstd * (b * (sum_with_x / rows)));
-  }
-};
-
 }  // namespace
 
 bool narrow(MatrixShape n) {

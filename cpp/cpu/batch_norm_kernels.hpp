@@ -3,6 +3,7 @@
 #pragma once
 #include "batch_norm_groups.hpp"
 #include "optlab/loops/sum.hpp"
+#include "optlab/normalization.hpp"
 
 namespace optlab {
 
@@ -72,13 +73,8 @@ struct Moments {
     const R share = static_cast<R>(static_cast<double>(b_rows) / static_cast<double>(a_rows + b_rows));
     const R weight = static_cast<R>(a_rows) * share;
     R *high = a, *low = a + a_spacing, *squares = a + 2 * a_spacing;
-    for (i64 c = 0; c < columns; ++c) {
-      const R apart = (b[c] - high[c]) + (b[b_spacing + c] - low[c]), move = low[c] + apart * share;
-      const R mean = high[c] + move, part = mean - high[c];
-      low[c] = (high[c] - (mean - part)) + (move - part);
-      high[c] = mean;
-      squares[c] = (squares[c] + b[2 * b_spacing + c]) + apart * apart * weight;
-    }
+    for (i64 c = 0; c < columns; ++c)
+      join_moments<R>(high[c], low[c], squares[c], b[c], b[b_spacing + c], b[2 * b_spacing + c], share, weight);
   }
 };
 

@@ -1,12 +1,8 @@
-// Softmax cross entropy of one row, or of one row in each lane. With m = max x, e = exp(x - m), s = sum e, p = e / s,
-// the smoothed targets q and their sum T:
-//   loss = T log s + sum q (m - x)     no difference of large numbers: nothing here is negative where q is not
-//   d loss / dx = p T - q
-//   loss' = sum q (u - x')             with u = <p, x'>
-//   (p T - q)' = p (x' - u) T
-// The targets are dense packs plus, for class labels, a peak at one class.
+// Softmax cross entropy (optlab/cross_entropy.hpp) of one row, or of one row in each lane. The targets are dense packs
+// plus, for class labels, a peak at one class.
 #pragma once
 #include "exponentials.hpp"
+#include "optlab/cross_entropy.hpp"
 
 namespace optlab {
 
@@ -55,12 +51,6 @@ OPTLAB_HD void lower(R* d, const Row<R>&, i64 label, R by) {
 template <class R>
 OPTLAB_HD void lower(Pack<R>* d, const LaneRows<R>& x, Bits<Pack<R>> label, R by) {
   for (i64 i = 0; i < x.size; ++i) d[i] = select<Pack<R>>(label == static_cast<Bits<R>>(i), d[i] - by, d[i]);
-}
-
-/// q y, and 0 where q = 0 even if y is infinite: a class that is impossible and never asked for costs nothing.
-template <class T>
-OPTLAB_HD T expected(T q, T y) {
-  return select<T>(q == T{}, T{}, q * y);
 }
 
 /// The loss of a row, and its gradient times weight.

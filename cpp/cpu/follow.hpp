@@ -3,18 +3,15 @@
 #pragma once
 #include "activation.hpp"
 #include "dropout.hpp"
+#include "optlab/activations/activation.hpp"
 
 namespace optlab {
 
-/// What y = f(z) / kept came from: f(z) where it is kept; what stands elsewhere meets a factor 0. Rounding may not
-/// carry it out of the range of f, where slopes would have the wrong sign. y may be out.
+/// f(z) of a span of y = f(z) / kept; y may be out.
 template <class R>
 void unmask(R* out, const R* y, i64 n, R kept, const Activation<R>& f, R parameter) {
   const R low = f.low(parameter), high = f.high(parameter);
-  for (i64 i = 0; i < n; ++i) {
-    const R x = y[i] * kept;
-    out[i] = x < low ? low : x > high ? high : x;
-  }
+  for (i64 i = 0; i < n; ++i) out[i] = unmasked(y[i], kept, low, high);
 }
 
 template <class R>

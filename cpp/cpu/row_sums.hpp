@@ -1,5 +1,5 @@
 // Sums along a row, in the order of the one tree (sums.hpp), with enough of its blocks in flight to hide the latency of
-// an addition, and statistics of rows whose squares leave the range of the number type.
+// an addition.
 #pragma once
 #include "sums.hpp"
 
@@ -94,30 +94,6 @@ OPTLAB_HD void sum_row(R* sums, i64 n, const Term& term) {
   for (; i + kSumBlock <= n; i += kSumBlock) add_blocks<R, count, 1>(totals, i, term);
   if (i < n) add_rest<R, count>(totals, i, n, term);
   for (int k = 0; k < count; ++k) sums[k] = totals[k].result();
-}
-
-/// Powers of two that bring numbers whose squares overflow or vanish back into range.
-template <class R>
-struct SquareRange;
-template <>
-struct SquareRange<float> {
-  static constexpr float low = 0x1p-90f, up = 0x1p90f, down = 0x1p-80f;
-};
-template <>
-struct SquareRange<double> {
-  static constexpr double low = 0x1p-700, up = 0x1p600, down = 0x1p-600;
-};
-
-/// try_with(scale, 1 / scale) returns a sum of squares of scaled numbers: with scale 1, and again where that left the
-/// range. Exact powers of two, so that the bits of ordinary rows are those of unscaled sums.
-template <class R, class Try>
-OPTLAB_HD void in_square_range(const Try& try_with) {
-  using Range = SquareRange<R>;
-  const R total = try_with(R(1), R(1));
-  if (!(total - total == R(0)))
-    try_with(Range::down, R(1) / Range::down);
-  else if (total < Range::low)
-    try_with(Range::up, R(1) / Range::up);
 }
 
 }  // namespace optlab

@@ -1,5 +1,6 @@
 #include "weight_norm.hpp"
 
+#include "optlab/normalization.hpp"
 #include "row_sums.hpp"
 #include "threads.hpp"
 

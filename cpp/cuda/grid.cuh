@@ -55,4 +55,26 @@ OPTLAB_HD R fold_lanes(R strip) {
   return strip;
 }
 
+/// The sum of every width-th number of [from, to), by one block, in an order that depends on their count alone; in the
+/// first thread.
+template <class R>
+__device__ R total(const R* sums, i64 from, i64 to, int width) {
+  __shared__ R totals[kThreads], carries[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  CarriedTotal<R> own;
+  for (i64 k = from + thread; k < to; k += kThreads) own.add(sums[k * width]);
+  totals[thread] = own.total;
+  carries[thread] = own.carry;
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (thread >= half) continue;
+    own.add(totals[thread + half]);
+    own.carry = own.carry + carries[thread + half];
+    totals[thread] = own.total;
+    carries[thread] = own.carry;
+  }
+  __syncthreads();  // the next call may write
+  return own.result();
+}
+
 }  // namespace optlab

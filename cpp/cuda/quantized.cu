@@ -127,8 +127,9 @@ __device__ inline unsigned char* bytes(float* state) {
 /// Blocks (chunk, run). A piece's states are the bytes and scales of its first run; scales of a run stand `scale_count`
 /// behind those of the one before.
 template <bool noisy>
-__global__ void __launch_bounds__(kThreads, 2) update_quantized(OPTLAB_STEP_ARGUMENTS(float), const Chunk* chunks,
-                                                             i64 flags, float sigma, u64 seed, i64 scale_count) {
+__global__ void __launch_bounds__(kThreads, 2)
+    update_quantized(OPTLAB_STEP_ARGUMENTS(float), const Chunk* chunks, i64 flags, float sigma, u64 seed, i64 first_run,
+                     i64 scale_count) {
   const Step<float> step{OPTLAB_STEP};
   const Chunk chunk = chunks[blockIdx.x];
   const Piece<float>& piece = pieces[chunk.piece];
@@ -146,7 +147,7 @@ __global__ void __launch_bounds__(kThreads, 2) update_quantized(OPTLAB_STEP_ARGU
                                  {bytes(piece.states[0]) + at, bytes(piece.states[1]) + at},
                                  piece.first + begin,
                                  piece.n - begin,
-                                 static_cast<u32>(run),
+                                 static_cast<u32>(first_run + run),
                                  static_cast<u32>(flags),
                                  static_cast<u64>(step.counter.step())};
       block.update<noisy>(c, sigma, seed);

@@ -90,11 +90,12 @@ struct Element {
 template <class F, class R, bool noisy>
 __device__ void update_part(const Part<F, R>& part, const Element<F, R, noisy>& each, i64 element) {
   constexpr i64 lanes = Vector<R>::lanes, stride = kThreads * lanes;
+  constexpr int at_once = noisy ? 1 : 2;  // draws want the registers, and are what the time goes into
   const i64 thread = threadIdx.x;
   i64 i = thread;
   if (part.vectors) {
-    for (i = thread * lanes; i + stride + lanes <= part.n; i += 2 * stride)
-      each.template vectors<2>(part, i, stride, element + i);
+    for (i = thread * lanes; i + (at_once - 1) * stride + lanes <= part.n; i += at_once * stride)
+      each.template vectors<at_once>(part, i, stride, element + i);
     for (; i + lanes <= part.n; i += stride) each.template vectors<1>(part, i, stride, element + i);
     i = part.n / lanes * lanes + thread;  // fewer than a vector are left
   }
@@ -103,15 +104,15 @@ __device__ void update_part(const Part<F, R>& part, const Element<F, R, noisy>& 
 
 /// Blocks (chunk, run): the rule, and noise with the standard deviation sigma.
 template <class F, class R, bool noisy>
-__global__ void __launch_bounds__(kThreads)
-    update(OPTLAB_STEP_ARGUMENTS(R), const Chunk* chunks, i64 flags, R sigma, u64 seed) {
+__global__ void __launch_bounds__(kThreads, noisy ? 1 : 2)
+    update(OPTLAB_STEP_ARGUMENTS(R), const Chunk* chunks, i64 flags, R sigma, u64 seed, i64 first_run) {
   const Step<R> step{OPTLAB_STEP};
   const Chunk chunk = chunks[blockIdx.x];
   const Piece<R>& piece = pieces[chunk.piece];
   const i64 begin = chunk.part * kChunk;
   for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
-    const Element<F, R, noisy> each(step.constants_of(chunk.piece, run), static_cast<u32>(flags), static_cast<u32>(run),
-                                    sigma, seed, step.counter.step());
+    const Element<F, R, noisy> each(step.constants_of(chunk.piece, run), static_cast<u32>(flags),
+                                    static_cast<u32>(first_run + run), sigma, seed, step.counter.step());
     update_part(Part<F, R>(piece, run * dim + begin, run * dim + begin, piece.n - begin), each, piece.first + begin);
   }
 }

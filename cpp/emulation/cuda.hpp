@@ -235,3 +235,16 @@ T __shfl_down_sync(unsigned, T value, unsigned by) {
   const unsigned lane = ::emulation::state().now->number % 32;
   return ::emulation::exchange(value, lane + by < 32 ? lane + by : lane);
 }
+
+/// Accesses that pass the caches by; here they are accesses.
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+template <class T>
+T __ldcs(const T* from) {
+  return *from;
+}
+template <class T>
+void __stcs(T* to, T value) {
+  *to = value;
+}

@@ -14,8 +14,6 @@ from optlab.kernels.select import cpu
 
 CHUNK, SUM_BLOCK, CONSTANTS = 4096, 256, 16
 """As cuda/step.cuh, optlab/loops/sum.hpp and cuda/grid.cuh have them."""
-LAYERWISE = frozenset({"lars", "lamb"})
-"""The rules that want two norms of every segment."""
 
 
 def parts(size: int, of: int) -> int:
@@ -64,7 +62,7 @@ class Plan:
         self.runs_axis: bool = given["runs_axis"]
         self.clip_norm, self.max_norm = float(given["clip_norm"]), float(given["max_norm"])
         self.clips, self.projects = math.isfinite(self.clip_norm), math.isfinite(self.max_norm)
-        self.layerwise = self.rule in LAYERWISE
+        self.layerwise = cpu.rule_layerwise(self.rule)
         self.sigma, self.seed = math.sqrt(given["noise"]), int(given["seed"])
         self.own_rows = int(given["parameters"].shape[1])
         self.tables = Tables(given["sizes"])

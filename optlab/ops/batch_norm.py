@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 Array: TypeAlias = Any
 
@@ -69,7 +69,7 @@ def batch_norm_forward(
         Ioffe and Szegedy, "Batch normalization: accelerating deep network training by reducing internal covariate
         shift", 2015; the variance: Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983.
     """
-    result: tuple[Array, Array, Array] = cpu.batch_norm_forward(x, gamma, beta, eps, running, momentum, out)
+    result: tuple[Array, Array, Array] = kernels(x).batch_norm_forward(x, gamma, beta, eps, running, momentum, out)
     return result
 
 
@@ -117,7 +117,7 @@ def batch_norm_backward(
     References:
         Ioffe and Szegedy, "Batch normalization", 2015, section 3.
     """
-    result: tuple[Array, Array, Array] = cpu.batch_norm_backward(dy, x, gamma, mean, rstd, out)
+    result: tuple[Array, Array, Array] = kernels(x).batch_norm_backward(dy, x, gamma, mean, rstd, out)
     return result
 
 
@@ -167,7 +167,7 @@ def batch_norm_forward_tangent(
     References:
         Ioffe and Szegedy, "Batch normalization", 2015.
     """
-    result: tuple[Array, Array, Array] = cpu.batch_norm_forward_tangent(
+    result: tuple[Array, Array, Array] = kernels(x).batch_norm_forward_tangent(
         x_dot, x, gamma, mean, rstd, gamma_dot, beta_dot, out
     )
     return result
@@ -224,7 +224,7 @@ def batch_norm_backward_tangent(
     References:
         Pearlmutter, "Fast exact multiplication by the Hessian", 1994.
     """
-    result: tuple[Array, Array, Array] = cpu.batch_norm_backward_tangent(
+    result: tuple[Array, Array, Array] = kernels(x).batch_norm_backward_tangent(
         dy_dot, x_dot, dy, x, gamma, mean, rstd, mean_dot, rstd_dot, gamma_dot, out
     )
     return result
@@ -270,7 +270,7 @@ def batch_norm_eval_forward(
     References:
         Ioffe and Szegedy, "Batch normalization", 2015, section 3.1.
     """
-    return cpu.batch_norm_eval_forward(x, mean, var, gamma, beta, eps, out)
+    return kernels(x).batch_norm_eval_forward(x, mean, var, gamma, beta, eps, out)
 
 
 def batch_norm_eval_backward(
@@ -313,7 +313,7 @@ def batch_norm_eval_backward(
     References:
         Ioffe and Szegedy, "Batch normalization", 2015.
     """
-    result: tuple[Array, Array, Array] = cpu.batch_norm_eval_backward(dy, x, mean, var, gamma, eps, out)
+    result: tuple[Array, Array, Array] = kernels(x).batch_norm_eval_backward(dy, x, mean, var, gamma, eps, out)
     return result
 
 
@@ -362,7 +362,7 @@ def batch_norm_eval_forward_tangent(
     References:
         Ioffe and Szegedy, "Batch normalization", 2015.
     """
-    return cpu.batch_norm_eval_forward_tangent(x_dot, x, mean, var, gamma, gamma_dot, beta_dot, eps, out)
+    return kernels(x).batch_norm_eval_forward_tangent(x_dot, x, mean, var, gamma, gamma_dot, beta_dot, eps, out)
 
 
 def batch_norm_eval_backward_tangent(
@@ -413,7 +413,7 @@ def batch_norm_eval_backward_tangent(
     References:
         Pearlmutter, "Fast exact multiplication by the Hessian", 1994.
     """
-    result: tuple[Array, Array, Array] = cpu.batch_norm_eval_backward_tangent(
+    result: tuple[Array, Array, Array] = kernels(x).batch_norm_eval_backward_tangent(
         dy_dot, x_dot, dy, x, mean, var, gamma, gamma_dot, eps, out
     )
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 
 def group_norm_forward(
@@ -45,7 +45,7 @@ def group_norm_forward(
         Wu and He, "Group normalization", 2018; Chan, Golub and LeVeque, "Algorithms for computing the sample variance",
         The American Statistician 37, 1983.
     """
-    return cpu.group_norm_forward(x, groups, gamma, beta, eps, out)
+    return kernels(x).group_norm_forward(x, groups, gamma, beta, eps, out)
 
 
 def group_norm_backward(dy: Any, x: Any, gamma: Any, mean: Any, rstd: Any, *, out: Any = None) -> Any:
@@ -82,7 +82,7 @@ def group_norm_backward(dy: Any, x: Any, gamma: Any, mean: Any, rstd: Any, *, ou
         >>> dgamma, dbeta
         (array([-1.,  0.,  0.,  0.]), array([1., 0., 0., 0.]))
     """
-    return cpu.group_norm_backward(dy, x, gamma, mean, rstd, out)
+    return kernels(x).group_norm_backward(dy, x, gamma, mean, rstd, out)
 
 
 def group_norm_forward_tangent(
@@ -125,7 +125,7 @@ def group_norm_forward_tangent(
         >>> mean_dot, abs(rstd_dot)  # a shift moves the mean alone
         (array([[1.]]), array([[0.]]))
     """
-    return cpu.group_norm_forward_tangent(x_dot, x, gamma, mean, rstd, gamma_dot, beta_dot, out)
+    return kernels(x).group_norm_forward_tangent(x_dot, x, gamma, mean, rstd, gamma_dot, beta_dot, out)
 
 
 def group_norm_backward_tangent(
@@ -172,4 +172,6 @@ def group_norm_backward_tangent(
         >>> dots[1]  # at rest the backward pass is linear in dy
         array([-2.,  0.,  0.,  0.])
     """
-    return cpu.group_norm_backward_tangent(dy_dot, x_dot, dy, x, gamma, mean, rstd, mean_dot, rstd_dot, gamma_dot, out)
+    return kernels(x).group_norm_backward_tangent(
+        dy_dot, x_dot, dy, x, gamma, mean, rstd, mean_dot, rstd_dot, gamma_dot, out
+    )

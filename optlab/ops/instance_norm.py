@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 
 def instance_norm_forward(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5, *, out: Any = None) -> Any:
@@ -40,7 +40,7 @@ def instance_norm_forward(x: Any, gamma: Any = None, beta: Any = None, eps: floa
     References:
         Ulyanov, Vedaldi and Lempitsky, "Instance normalization: the missing ingredient for fast stylization", 2016.
     """
-    return cpu.instance_norm_forward(x, gamma, beta, eps, out)
+    return kernels(x).instance_norm_forward(x, gamma, beta, eps, out)
 
 
 def instance_norm_backward(dy: Any, x: Any, gamma: Any, mean: Any, rstd: Any, *, out: Any = None) -> Any:
@@ -77,7 +77,7 @@ def instance_norm_backward(dy: Any, x: Any, gamma: Any, mean: Any, rstd: Any, *,
         >>> dgamma, dbeta
         (array([-1.]), array([1.]))
     """
-    return cpu.instance_norm_backward(dy, x, gamma, mean, rstd, out)
+    return kernels(x).instance_norm_backward(dy, x, gamma, mean, rstd, out)
 
 
 def instance_norm_forward_tangent(
@@ -120,7 +120,7 @@ def instance_norm_forward_tangent(
         >>> mean_dot, abs(rstd_dot)  # a shift moves the mean alone
         (array([[1.]]), array([[0.]]))
     """
-    return cpu.instance_norm_forward_tangent(x_dot, x, gamma, mean, rstd, gamma_dot, beta_dot, out)
+    return kernels(x).instance_norm_forward_tangent(x_dot, x, gamma, mean, rstd, gamma_dot, beta_dot, out)
 
 
 def instance_norm_backward_tangent(
@@ -167,6 +167,6 @@ def instance_norm_backward_tangent(
         >>> dots[1]  # at rest the backward pass is linear in dy
         array([-2.])
     """
-    return cpu.instance_norm_backward_tangent(
+    return kernels(x).instance_norm_backward_tangent(
         dy_dot, x_dot, dy, x, gamma, mean, rstd, mean_dot, rstd_dot, gamma_dot, out
     )

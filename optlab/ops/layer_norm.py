@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 
 def layer_norm_forward(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5, *, out: Any = None) -> Any:
@@ -41,7 +41,7 @@ def layer_norm_forward(x: Any, gamma: Any = None, beta: Any = None, eps: float =
         Ba, Kiros and Hinton, "Layer normalization", 2016; Chan, Golub and LeVeque, "Algorithms for computing the sample
         variance", The American Statistician 37, 1983.
     """
-    return cpu.layer_norm_forward(x, gamma, beta, eps, out)
+    return kernels(x).layer_norm_forward(x, gamma, beta, eps, out)
 
 
 def layer_norm_backward(dy: Any, x: Any, gamma: Any, mean: Any, rstd: Any, *, out: Any = None) -> Any:
@@ -77,7 +77,7 @@ def layer_norm_backward(dy: Any, x: Any, gamma: Any, mean: Any, rstd: Any, *, ou
         >>> dgamma, dbeta
         (array([-1.,  0.,  0.,  0.]), array([1., 0., 0., 0.]))
     """
-    return cpu.layer_norm_backward(dy, x, gamma, mean, rstd, out)
+    return kernels(x).layer_norm_backward(dy, x, gamma, mean, rstd, out)
 
 
 def layer_norm_forward_tangent(
@@ -120,7 +120,7 @@ def layer_norm_forward_tangent(
         >>> mean_dot, abs(rstd_dot)  # a shift moves the mean alone
         (array([1.]), array([0.]))
     """
-    return cpu.layer_norm_forward_tangent(x_dot, x, gamma, mean, rstd, gamma_dot, beta_dot, out)
+    return kernels(x).layer_norm_forward_tangent(x_dot, x, gamma, mean, rstd, gamma_dot, beta_dot, out)
 
 
 def layer_norm_backward_tangent(
@@ -167,4 +167,6 @@ def layer_norm_backward_tangent(
         >>> dots[1]  # at rest the backward pass is linear in dy
         array([-2.,  0.,  0.,  0.])
     """
-    return cpu.layer_norm_backward_tangent(dy_dot, x_dot, dy, x, gamma, mean, rstd, mean_dot, rstd_dot, gamma_dot, out)
+    return kernels(x).layer_norm_backward_tangent(
+        dy_dot, x_dot, dy, x, gamma, mean, rstd, mean_dot, rstd_dot, gamma_dot, out
+    )

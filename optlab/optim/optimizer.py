@@ -204,7 +204,8 @@ class Optimizer:
             segments = _layout_of_list(x, layout, runs_axis)
             like = Like((sum(array.size for array in x),), x[0])
         else:
-            segments, like = _layout_of_array(x, layout, runs_axis), Like(x.shape, x)
+            array = cast("NDArray[Any]", x)
+            segments, like = _layout_of_array(array, layout, runs_axis), Like(array.shape, array)
         described = state_format.Format(self.kind(), runs_axis, isinstance(x, list | tuple), segments)
         rows = plan(self, described)["parameters"].shape[1]  # raises what does not fit
         if rows not in (1, like.shape[0] if len(like.shape) == 2 else 1):

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class EmulatedDevice:
         self.reverse = reverse
         self._processors = processors
         self.launched: list[Kernel] = []
+        self.recorded: list[Callable[[], None]] | None = None
 
     def owns(self, array: Any) -> bool:
         return isinstance(array, DeviceArray)
@@ -78,10 +79,27 @@ class EmulatedDevice:
         return 1 << 16
 
     def write(self, array: Any, values: np.ndarray[Any, Any]) -> None:
+        assert self.recorded is None, "a graph cannot capture a write from the host"
         assert array.nbytes == values.nbytes and values.flags.c_contiguous
         ctypes.memmove(self.pointer(array), values.ctypes.data, values.nbytes)
 
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        recorded: list[Callable[[], None]] = []
+        self.recorded = recorded
+        work()
+        self.recorded = None
+
+        def replay() -> None:
+            for launch in recorded:
+                launch()
+
+        return replay
+
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
+        arguments = list(arguments)
+        if self.recorded is not None:
+            self.recorded.append(lambda: self.launch(kernel, grid, block, arguments))
+            return
         self.launched.append(kernel)
         kept = [np.array(self._value(each)) for each in arguments]
         pointers = (ctypes.c_void_p * len(kept))(*(each.ctypes.data for each in kept))
@@ -120,7 +138,7 @@ def library(kernel: Kernel) -> ctypes.CDLL:
 
 def _built(kernel: Kernel) -> Path:
     emulation = (CPP / "emulation" / "cuda.hpp").read_bytes()
-    parts = [sources.digest().encode(), emulation, kernel.name.encode(), " ".join(FLAGS).encode()]
+    parts = [sources.digest().encode(), emulation, text(kernel).encode(), " ".join(FLAGS).encode()]
     folder = Path(tempfile.gettempdir()) / f"optlab-emulation-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     path = folder / f"{hashlib.sha256(b'|'.join(parts)).hexdigest()[:32]}{sysconfig.get_config_var('SHLIB_SUFFIX')}"

@@ -31,4 +31,12 @@ struct PiecewiseLinear : PlainActivation {
   }
 };
 
+/// What y = f(z) / kept came from: f(z) where it is kept; what stands elsewhere meets a factor 0. Rounding may not
+/// carry it out of the range of f, where slopes would have the wrong sign.
+template <class R>
+OPTLAB_HD R unmasked(R y, R kept, R low, R high) {
+  const R x = y * kept;
+  return x < low ? low : x > high ? high : x;
+}
+
 }  // namespace optlab

@@ -1,0 +1,314 @@
+// Batch normalization of a matrix (rows x columns), its gradients and the derivatives of both in a direction, with
+// statistics of the batch or (eval) given ones. The formulas are those of cpu/batch_norm.cpp; optlab/gpu/batch_norm.py
+// says what stands in which argument.
+#include "cuda/columns.cuh"
+#include "optlab/normalization.hpp"
+
+namespace optlab {
+namespace batch_norm {
+
+/// One call. Null stands for the absent: scales of one, shifts and rates of zero, no running averages.
+template <class Scalar>
+struct ArraysOf {
+  using R = Scalar;
+  R *out, *first, *second;  ///< of the shape of x, and of one number per column
+  const R *u, *u_dot, *x, *x_dot;
+  const R *mean, *mean_dot, *rstd, *rstd_dot;  ///< eval: var stands in the place of rstd
+  const R *gamma, *gamma_dot, *beta;           ///< in tangents beta is beta_dot
+  R *running_mean, *running_var;
+  const i64* count;  ///< of the batches before this one, or null: `momentum` is given
+  R momentum, eps;
+  i64 rows;
+};
+
+template <class Scalar, int quantities_of, int coefficients_of, int batch_of>
+struct PassOf {
+  using R = Scalar;
+  using Arrays = ArraysOf<R>;
+  using Sums = Numbers<R, quantities_of>;
+  using Coefficients = Numbers<R, coefficients_of>;
+  static constexpr int quantities = quantities_of, batch = batch_of;
+  static constexpr bool writes = true;
+  const Arrays& of;
+  __device__ explicit PassOf(const Arrays& arrays) : of(arrays) {}
+  static OPTLAB_HD bool vectors(const Arrays& a, i64 columns) {
+    return aligned_rows(columns, a.out, a.u, a.u_dot, a.x, a.x_dot);
+  }
+  OPTLAB_HD R gamma(i64 column) const { return of.gamma ? of.gamma[column] : R(1); }
+  OPTLAB_HD R beta(i64 column) const { return of.beta ? of.beta[column] : R(0); }
+  OPTLAB_HD R given_rstd(i64 column) const { return R(1) / sqrt<R>(of.rstd[column] + of.eps); }
+};
+
+/// out = (x - a) b + c
+template <class R, int quantities>
+struct AffinePass : PassOf<R, quantities, 3, 8> {
+  using Base = PassOf<R, quantities, 3, 8>;
+  using Base::Base;
+  using In = Lanes<R>;
+  template <bool once>
+  OPTLAB_HD In read(i64 row, const Place& place) const {
+    return load_lanes<once>(this->of.x + place.at(row), place);
+  }
+  OPTLAB_HD R element(const In& x, int l, const typename Base::Coefficients& c) const {
+    return (x.at[l] - c.at[0][l]) * c.at[1][l] + c.at[2][l];
+  }
+};
+
+template <class R>
+struct Forward : AffinePass<R, 3> {
+  using Base = AffinePass<R, 3>;
+  using typename Base::Coefficients;
+  using typename Base::In;
+  using typename Base::Sums;
+  __device__ Forward(const ArraysOf<R>& arrays, const Place&) : Base(arrays) {}
+
+  /// The moments of the rows in registers: all relative to the first, then the squares around their own mean.
+  OPTLAB_HD void add(Sums& sums, const In* x, i64, int count, const Place&) const {
+    Sums more{};
+    more.rows = static_cast<R>(count);
+#pragma unroll
+    for (int l = 0; l < Lanes<R>::count; ++l) {
+      R sum(0), squares(0);
+#pragma unroll
+      for (int j = 1; j < Base::batch; ++j)
+        if (j < count) sum = sum + (x[j].at[l] - x[0].at[l]);
+      const R low = sum / more.rows;
+#pragma unroll
+      for (int j = 0; j < Base::batch; ++j)
+        if (j < count) {
+          const R offset = (x[j].at[l] - x[0].at[l]) - low;
+          squares = squares + offset * offset;
+        }
+      more.at[0][l] = x[0].at[l];
+      more.at[1][l] = low;
+      more.at[2][l] = squares;
+    }
+    join(sums, more);
+  }
+  static OPTLAB_HD void join(Sums& a, const Sums& b) {
+    if (b.rows == R(0)) return;
+    if (a.rows == R(0)) {
+      a = b;
+      return;
+    }
+    const R share = b.rows / (a.rows + b.rows), weight = a.rows * share;
+#pragma unroll
+    for (int l = 0; l < Lanes<R>::count; ++l)
+      join_moments<R>(a.at[0][l], a.at[1][l], a.at[2][l], b.at[0][l], b.at[1][l], b.at[2][l], share, weight);
+    a.rows = a.rows + b.rows;
+  }
+  OPTLAB_HD void finish(const Sums& sums, int l, i64 column, Coefficients& c) const {
+    const auto& a = this->of;
+    const R rows = static_cast<R>(a.rows), mean = sums.at[0][l] + sums.at[1][l], squares = sums.at[2][l];
+    const R rstd = R(1) / sqrt<R>(squares / rows + a.eps);
+    a.first[column] = mean;
+    a.second[column] = rstd;
+    c.at[0][l] = mean;
+    c.at[1][l] = rstd * this->gamma(column);
+    c.at[2][l] = this->beta(column);
+    if (!a.running_mean) return;
+    const R share = a.count ? static_cast<R>(1.0 / (static_cast<double>(*a.count) + 1.0)) : a.momentum;
+    const R kept = R(1) - share;
+    a.running_mean[column] = kept * a.running_mean[column] + share * mean;
+    a.running_var[column] = kept * a.running_var[column] + share * (squares / static_cast<R>(a.rows - 1));
+  }
+};
+
+template <class R>
+struct EvalForward : AffinePass<R, 1> {
+  using Base = AffinePass<R, 1>;
+  using typename Base::Coefficients;
+  __device__ EvalForward(const ArraysOf<R>& arrays, const Place&) : Base(arrays) {}
+  OPTLAB_HD void known(int l, i64 column, Coefficients& c) const {
+    c.at[0][l] = this->of.mean[column];
+    c.at[1][l] = this->given_rstd(column) * this->gamma(column);
+    c.at[2][l] = this->beta(column);
+  }
+};
+
+/// Reads u and x, and sums u and u x_hat.
+template <class T, bool eval, int coefficients>
+struct PairPass : PassOf<Real<T>, 2 * sizeof(T) / sizeof(Real<T>), coefficients, sizeof(T) == sizeof(Real<T>) ? 4 : 2> {
+  using R = Real<T>;
+  using Base = PassOf<R, 2 * sizeof(T) / sizeof(R), coefficients, sizeof(T) == sizeof(R) ? 4 : 2>;
+  using typename Base::Sums;
+  struct In {
+    Lanes<T> u, x;
+  };
+  Field<T> u, x;
+  Lanes<T> mean, rstd;
+
+  __device__ PairPass(const ArraysOf<R>& a, const Place& place)
+      : Base(a),
+        u{a.u, a.u_dot},
+        x{a.x, a.x_dot},
+        mean(numbers<T>({a.mean, a.mean_dot}, place, T{})),
+        rstd(numbers<T>({a.rstd, a.rstd_dot}, place, T{})) {
+    if constexpr (eval)
+#pragma unroll
+      for (int l = 0; l < Lanes<T>::count; ++l)
+        rstd.at[l] = l < place.width ? constant<T>(this->given_rstd(place.column + l)) : T{};
+  }
+  template <bool once>
+  OPTLAB_HD In read(i64 row, const Place& place) const {
+    return {u.template lanes<once>(place.at(row), place), x.template lanes<once>(place.at(row), place)};
+  }
+  OPTLAB_HD void add(Sums& sums, const In* in, i64, int count, const Place&) const {
+#pragma unroll
+    for (int j = 0; j < Base::batch; ++j)
+      if (j < count)
+#pragma unroll
+        for (int l = 0; l < Lanes<T>::count; ++l) {
+          const T slope = in[j].u.at[l];
+          const T with_x = slope * normalized<T>(in[j].x.at[l], mean.at[l], rstd.at[l]);
+          put_number(sums.at, 0, l, get_number<T>(sums.at, 0, l) + slope);
+          put_number(sums.at, 1, l, get_number<T>(sums.at, 1, l) + with_x);
+        }
+  }
+  static OPTLAB_HD void join(Sums& a, const Sums& b) { a.add(b); }
+};
+
+/// out = (u b + c) + (x - m) k, or its rate
+template <class T, bool eval>
+struct Projected : PairPass<T, eval, 4 * sizeof(T) / sizeof(Real<T>)> {
+  using Base = PairPass<T, eval, 4 * sizeof(T) / sizeof(Real<T>)>;
+  using typename Base::Coefficients;
+  using typename Base::In;
+  using R = Real<T>;
+  using Base::Base;
+  OPTLAB_HD R element(const In& in, int l, const Coefficients& c) const {
+    const T b = get_number<T>(c.at, 0, l), k = get_number<T>(c.at, 3, l);
+    return wanted((in.u.at[l] * b + get_number<T>(c.at, 1, l)) + (in.x.at[l] - get_number<T>(c.at, 2, l)) * k);
+  }
+  static OPTLAB_HD void set(Coefficients& c, int l, T b, T plain, T m, T k) {
+    put_number(c.at, 0, l, b);
+    put_number(c.at, 1, l, plain);
+    put_number(c.at, 2, l, m);
+    put_number(c.at, 3, l, k);
+  }
+};
+
+template <class R>
+struct Backward : Projected<R, false> {
+  using Base = Projected<R, false>;
+  using Base::Base;
+  OPTLAB_HD void finish(const typename Base::Sums& sums, int l, i64 column, typename Base::Coefficients& c) const {
+    const auto& a = this->of;
+    const R plain = sums.at[0][l], with_x = sums.at[1][l];
+    a.second[column] = plain;
+    a.first[column] = with_x;
+    const Projection<R, R> take(this->gamma(column), this->rstd.at[l], plain, with_x, static_cast<R>(a.rows));
+    Base::set(c, l, take.b, take.c, this->mean.at[l], take.k);
+  }
+};
+
+/// x_hat changes by the very projection of x_dot that its gradient takes of dy; u is x_dot.
+template <class R>
+struct ForwardTangent : Projected<R, false> {
+  using Base = Projected<R, false>;
+  using Base::Base;
+  OPTLAB_HD void finish(const typename Base::Sums& sums, int l, i64 column, typename Base::Coefficients& c) const {
+    const auto& a = this->of;
+    const R plain = sums.at[0][l], with_x = sums.at[1][l], rows = static_cast<R>(a.rows), r = this->rstd.at[l];
+    const Projection<R, R> take(this->gamma(column), r, plain, with_x, rows);
+    a.first[column] = plain / rows;
+    a.second[column] = -(r * (r * (with_x / rows)));
+    const R gamma_dot = a.gamma_dot ? a.gamma_dot[column] : R(0);
+    Base::set(c, l, take.b, take.c + this->beta(column), this->mean.at[l], take.k + r * gamma_dot);
+  }
+};
+
+template <class R>
+struct BackwardTangent : Projected<Dual<R>, false> {
+  using Base = Projected<Dual<R>, false>;
+  using Base::Base;
+  OPTLAB_HD void finish(const typename Base::Sums& sums, int l, i64 column, typename Base::Coefficients& c) const {
+    const auto& a = this->of;
+    const Dual<R> plain = get_number<Dual<R>>(sums.at, 0, l), with_x = get_number<Dual<R>>(sums.at, 1, l);
+    const Dual<R> gamma{this->gamma(column), a.gamma_dot ? a.gamma_dot[column] : R(0)};
+    a.second[column] = plain.d;
+    a.first[column] = with_x.d;
+    const Projection<Dual<R>, R> take(gamma, this->rstd.at[l], plain, with_x, static_cast<R>(a.rows));
+    Base::set(c, l, take.b, take.c, this->mean.at[l], take.k);
+  }
+};
+
+/// out = u b
+template <class R>
+struct EvalBackward : PairPass<R, true, 1> {
+  using Base = PairPass<R, true, 1>;
+  using Base::Base;
+  OPTLAB_HD void finish(const typename Base::Sums& sums, int l, i64 column, typename Base::Coefficients& c) const {
+    this->of.second[column] = sums.at[0][l];
+    this->of.first[column] = sums.at[1][l];
+    c.at[0][l] = this->rstd.at[l] * this->gamma(column);
+  }
+  OPTLAB_HD R element(const typename Base::In& in, int l, const typename Base::Coefficients& c) const {
+    return in.u.at[l] * c.at[0][l];
+  }
+};
+
+template <class R>
+struct EvalForwardTangent : Projected<R, true> {
+  using Base = Projected<R, true>;
+  using Base::Base;
+  OPTLAB_HD void known(int l, i64 column, typename Base::Coefficients& c) const {
+    const R r = this->rstd.at[l], gamma_dot = this->of.gamma_dot ? this->of.gamma_dot[column] : R(0);
+    Base::set(c, l, r * this->gamma(column), this->beta(column), this->mean.at[l], r * gamma_dot);
+  }
+};
+
+/// out = dy_dot b + dy k
+template <class R>
+struct EvalBackwardTangent : PairPass<Dual<R>, true, 2> {
+  using Base = PairPass<Dual<R>, true, 2>;
+  using Base::Base;
+  OPTLAB_HD void finish(const typename Base::Sums& sums, int l, i64 column, typename Base::Coefficients& c) const {
+    const auto& a = this->of;
+    a.second[column] = sums.at[1][l];
+    a.first[column] = sums.at[3][l];
+    c.at[0][l] = this->rstd.at[l].v * this->gamma(column);
+    c.at[1][l] = this->rstd.at[l].v * (a.gamma_dot ? a.gamma_dot[column] : R(0));
+  }
+  OPTLAB_HD R element(const typename Base::In& in, int l, const typename Base::Coefficients& c) const {
+    return in.u.at[l].d * c.at[0][l] + in.u.at[l].v * c.at[1][l];
+  }
+};
+
+}  // namespace batch_norm
+
+#define OPTLAB_BATCH_NORM_ARGUMENTS                                                                           \
+  R *out, R *first, R *second, const R *u, const R *u_dot, const R *x, const R *x_dot, const R *mean,         \
+      const R *mean_dot, const R *rstd, const R *rstd_dot, const R *gamma, const R *gamma_dot, const R *beta, \
+      R *running_mean, R *running_var, const i64 *count, R momentum, R eps
+#define OPTLAB_BATCH_NORM                                                                                         \
+  batch_norm::ArraysOf<R> {                                                                                       \
+    out, first, second, u, u_dot, x, x_dot, mean, mean_dot, rstd, rstd_dot, gamma, gamma_dot, beta, running_mean, \
+        running_var, count, momentum, eps, rows                                                                   \
+  }
+
+/// A pass that needs sums before it can write.
+template <template <class> class Pass, class R>
+__global__ void __launch_bounds__(kThreads)
+    batch_norm_pass(OPTLAB_BATCH_NORM_ARGUMENTS, OPTLAB_LAUNCH_ARGUMENTS_OF(R)) {
+  column_pass<Pass<R>>(OPTLAB_BATCH_NORM, OPTLAB_LAUNCH);
+}
+
+/// A pass whose columns' numbers are known: blocks (tile, chunk).
+template <template <class> class Pass, class R>
+__global__ void __launch_bounds__(kThreads)
+    batch_norm_known(OPTLAB_BATCH_NORM_ARGUMENTS, i64 rows, i64 columns, i64 across, i64 chunk) {
+  const batch_norm::ArraysOf<R> of = OPTLAB_BATCH_NORM;
+  const i64 tiles = (columns + across * Vector<R>::lanes - 1) / (across * Vector<R>::lanes);
+  const Place place(blockIdx.x % tiles, static_cast<int>(across), columns, Vector<R>::lanes,
+                    Pass<R>::vectors(of, columns));
+  const Pass<R> pass(of, place);
+  typename Pass<R>::Coefficients c{};
+#pragma unroll
+  for (int l = 0; l < Lanes<R>::count; ++l)
+    if (l < place.width) pass.known(l, place.column + l, c);
+  const i64 begin = blockIdx.x / tiles * chunk;
+  ColumnPass<Pass<R>>{pass, place}.template apply<false>(begin, begin + chunk < rows ? begin + chunk : rows, c);
+}
+
+}  // namespace optlab
