@@ -6,13 +6,13 @@
 
 namespace optlab {
 
-inline constexpr int kRunThreads = 128;  ///< of a block, at most: a run may want 255 registers
+inline constexpr int kRunThreads = 128;  ///< of a block, at most; it may have all registers
 
 /// Takes `count` steps from step `from` on, which is not before the one of record `row`; then tests and records where
 /// it is to `settle`. Constants: (steps, segments, kConstants), where the runs share them; factors of the learning
 /// rate: (steps,), where each has its own.
 template <class Surface, class F, u32 options, u32 flags>
-__global__ void __launch_bounds__(kRunThreads)
+__global__ void __launch_bounds__(kRunThreads, 1)
     descend(const StudyTable<typename Surface::Real>* study, i64 from, i64 count, i64 row, i64 settle,
             const typename Surface::Real* constants, const double* factors) {
   const i64 number = static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;

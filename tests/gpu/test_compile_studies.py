@@ -55,6 +55,6 @@ def test_averages_in_bytes() -> None:
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize(("rule", "most"), (("sgd", 96), ("adam", 128)))
 def test_small_points_stand_in_registers(rule: str, most: int, arch: str) -> None:
-    """Of 16 numbers, their gradient and states; what is left in local memory are the strips of a sum, for the records."""
+    """16 numbers, their gradient and states; in local memory are only the strips of a sum, for the records."""
     said = report(study_kernel(surface(saddle(16), DTYPES[0]), rule, Does.NOISE, 0), arch)
     assert said.registers <= most and said.spilled == 0 and said.local <= 96

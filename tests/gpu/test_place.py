@@ -84,7 +84,7 @@ def test_what_has_no_kernel_there_says_what_to_do(device: Device) -> None:
 
 
 def test_another_name_is_refused() -> None:
-    with pytest.raises(ValueError, match="^device: got 'tpu', expected 'cpu' or 'gpu'$"), ol.device("tpu"):
+    with pytest.raises(ValueError, match=r"^device: got 'tpu', expected 'cpu' or 'gpu'$"), ol.device("tpu"):
         pass
 
 
@@ -110,7 +110,7 @@ def test_without_a_gpu_it_says_so(no_device: pytest.MonkeyPatch) -> None:
         raise OptlabError("no GPU can be used: no driver; NumPy arrays are computed on the CPU")
 
     no_device.setattr(CuPyDevice, "__init__", broken)
-    with pytest.raises(OptlabError, match="^no GPU can be used"), ol.device("gpu"):
+    with pytest.raises(OptlabError, match=r"^no GPU can be used"), ol.device("gpu"):
         pass
 
 
@@ -147,7 +147,7 @@ def claims(data, p):
     return [bounded("size", "it stays", np.abs(data["x"]).max(), (0.0, 3.0), 1.0)]
 
 experiment = Experiment(
-    name="mine", title="It stays", source="B", question="Does it?", params={"n": 1}, quick={}, compute=compute, plot=plot,
-    claims=claims,
+    name="mine", title="It stays", source="B", question="Does it?", params={"n": 1}, quick={},
+    compute=compute, plot=plot, claims=claims,
 )
 """
