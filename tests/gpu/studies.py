@@ -88,7 +88,6 @@ JUMPS = ol.Perturbation(radius=0.05, grad_norm=0.3, wait=5)
 STRICT = ol.Perturbation(radius=0.05, grad_norm=0.3, wait=7, decrease=1e-2)
 FEATURES: dict[str, dict[str, Any]] = {
     "noise": {"noise": 1e-3},
-    "noise_too_small_for_float": {"noise": 1e-100},
     "gradient_noise": {"gradient_noise": 0.3},
     "noise_per_coordinate": {"gradient_noise": np.linspace(0, 1, 7)},
     "schedule": {"schedule": lambda t: 1 / (1 + 0.1 * t)},

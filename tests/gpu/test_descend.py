@@ -108,13 +108,14 @@ def test_hyperparameters_per_run(device: Device, name: str, dtype: Any) -> None:
         "lamb": ol.LAMB(lr=lr, weight_decay=lr),
     }
     f = segmented(saddle(), 3, 4)
-    both(f, opts[name], starts(f, RUNS, dtype), noise=1e-3, record=4, schedule=lambda t: 1 / (1 + t))
+    options = {"noise": 1e-3, "schedule": lambda t: 1 / (1 + t), "first_step": 100}
+    both(f, opts[name], starts(f, RUNS, dtype), record=4, **options)
 
 
 @pytest.mark.parametrize("sizes", ((7,), (300,), (2, 256, 257)))
 def test_averages_in_bytes(device: Device, sizes: tuple[int, ...]) -> None:
     f = segmented(saddle(sum(sizes)), *sizes)
-    both(f, ol.AdamW8bit(lr=0.05), starts(f, 5, np.float32), noise=1e-4, first_run=3, record=6)
+    both(f, ol.AdamW8bit(lr=0.05), starts(f, 5, np.float32), noise=1e-4, first_run=3, first_step=9, record=6)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -167,6 +168,12 @@ def test_a_study_moves_between_the_devices(device: Device) -> None:
     rest = ol.descend(f, opt, download(first.last), 12, noise=1e-4, state=moved, first_step=8)
     assert_same_bits(rest.last, whole.last)
     assert_same_bits(rest.state["exp_avg"], whole.state["exp_avg"])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_noise_that_rounds_to_nothing_leaves_negative_zeros(device: Device, dtype: Any) -> None:
+    path = both(saddle(), ol.SGD(lr=0.1), np.full((3, 7), -0.0, dtype), 3, noise=1e-100)
+    assert np.signbit(path.last[:, :2]).all() == (dtype == np.float32)
 
 
 def test_divergence_neither_hangs_nor_raises(device: Device) -> None:
