@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import batch_norm, dense, gate, layer_norm, loss, vectors
+from optlab.gpu import batch_norm, dense, gate, layer_norm, losses, vectors
 from optlab.gpu.dense import Follow
 from optlab.gpu.device import empty
 from optlab.gpu.products import product
@@ -24,12 +24,12 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Draws:
-    """What the masks of one evaluation are drawn by; ``done`` counts the steps of a captured graph."""
+    """What the masks of one evaluation are drawn by; inside of a graph ``graph`` says which step is taken."""
 
     seed: int
     step: int
     run: int
-    done: Array | None = None
+    graph: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,8 @@ class Batch:
     draws: Draws | None = None
     averages: Array | None = None
     """Running means and variances, which the pass moves on."""
-
-    @property
-    def done(self) -> Array | None:
-        """How far a graph has come."""
-        return self.draws.done if self.draws else None
+    graph: Array | None = None
+    """Inside of a graph: which step is taken (``StepCounter`` of ``cuda/grid.cuh``)."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +94,10 @@ class Room:
         self.dots = [self._of(layer) for layer in layers] if tangents else []
         self._slopes = [empty(rows * widest, dtype) for _ in range(4 if tangents else 2)]
         self.few = empty(2 * widest, dtype)
-        self.value = empty(1, dtype)
+        self.value, self.rate = empty((), dtype), empty((), dtype)
         numbers = (dense.scratch_numbers, batch_norm.scratch_numbers, layer_norm.scratch_numbers)
         most = max(of(rows, layer.outputs, dtype) for of in numbers for layer in layers)
-        self.scratch = empty(max(most, loss.scratch_numbers(rows, layers[-1].outputs, dtype), 1), dtype)
+        self.scratch = empty(max(most, rows * layers[-1].outputs), dtype)
 
     def _of(self, layer: Layer) -> Arrays:
         y = empty((self.rows, layer.outputs), self.dtype)
@@ -144,7 +141,6 @@ class Network:
         self.layers = list(_layers(settings))
         self.columns = sum(layer.outputs for layer in self.layers if layer.norm == "batch")
         self.frozen = Draws(*frozen) if frozen else None
-        self.loss = loss.Loss(settings["loss"], settings["delta"], settings["label_smoothing"])
         self._rooms: dict[tuple[int, bool], Room] = {}
         if X is not None:
             gate.check(X, "X", dtype, (-1, self.layers[0].inputs))
@@ -216,11 +212,10 @@ class Network:
         vectors.copy(var, averages[self.columns :])
 
     def room(self, rows: int, tangents: bool = False) -> Room:
-        """The memory of a pass over so many rows; the last of each kind is kept."""
+        """The memory of a pass over so many rows, kept as long as the network: a captured graph may point to it."""
         key = (rows, tangents)
         if key not in self._rooms:
             labels = self.y is not None and self.y.ndim == 1
-            self._rooms = {k: room for k, room in self._rooms.items() if k[1] != tangents}
             self._rooms[key] = Room(self.layers, rows, self.dtype, labels, tangents)
         return self._rooms[key]
 
@@ -249,14 +244,14 @@ class Network:
         if batch.index is None:
             return self.X[first : first + room.rows]
         index = batch.index if batch.index.ndim == 2 or not first else batch.index[first : first + room.rows]
-        vectors.gather(room.x, self.X, index, batch.done)
+        vectors.gather(room.x, self.X, index, batch.graph)
         return room.x
 
     def _targets(self, room: Room, batch: Batch, first: int) -> Array:
         if batch.index is None:
             return self.y[first : first + room.rows]
         index = batch.index if batch.index.ndim == 2 or not first else batch.index[first : first + room.rows]
-        vectors.gather(room.targets, self.y, index, batch.done)
+        vectors.gather(room.targets, self.y, index, batch.graph)
         return room.targets
 
     def _follow(self, layer: Layer, which: str, masks: Any) -> Follow:
@@ -265,10 +260,10 @@ class Network:
             return of._replace(p=0.0)
         draws, first, rows = masks
         base = rows * layer.dropped_before + first * layer.outputs
-        return of._replace(seed=draws.seed, step=draws.step, run=draws.run, done=draws.done, base=base)
+        return of._replace(seed=draws.seed, step=draws.step, run=draws.run, done=draws.graph, base=base)
 
     def _product(self, out: Array, a: Array, b: Array, ta: bool = False, tb: bool = False, add: bool = False) -> None:
-        product(out, a, b, transpose_a=ta, transpose_b=tb, mode=self.products, add=add)
+        product(out, a, b, transpose_a=ta, transpose_b=tb, mode=self.products, add=add, halves=self._halves)
 
     def _forward(
         self,
@@ -312,10 +307,17 @@ class Network:
 
     def _loss(self, room: Room, batch: Batch, first: int, rows: int) -> None:
         """The rows' part of the loss, its gradient by the outputs, and the derivative of that along the tangents."""
-        width = self.layers[-1].outputs
-        dots = (room.dots[-1].y, room.slope(2, width)) if room.dots else None
-        targets = self._targets(room, batch, first)
-        self.loss(room.value, room.slope(0, width), room.arrays[-1].y, targets, rows, room.scratch, dots)
+        name, width = self.settings["loss"], self.layers[-1].outputs
+        by_row = name in ("cross_entropy", "kl_divergence")
+        how = losses.Reduction(False, rows if by_row else rows * width)
+        entry = "softmax_cross_entropy" if name == "cross_entropy" else name
+        option = self.settings["delta" if name == "huber" else "label_smoothing"]
+        given = (room.arrays[-1].y, self._targets(room, batch, first), option, how)
+        out = (room.value, room.slope(0, width))
+        getattr(losses, entry)(*given, True, out=out, scratch=room.scratch)
+        if room.dots:
+            out = (room.rate, room.slope(2, width))
+            getattr(losses, f"{entry}_tangent")(room.dots[-1].y, *given, out=out, scratch=room.scratch)
 
     def _backward(self, theta: Array, grad: Array, room: Room, masks: Any) -> None:
         for k, (layer, a) in reversed(list(enumerate(zip(self.layers, room.arrays, strict=True)))):
@@ -334,7 +336,7 @@ class Network:
                 room.turn()
 
     def _summed(self, room: Room, dbias: Array | None, v: Array, y: Array, inner: Follow) -> None:
-        """dz in the place of dy, and the gradient of the bias."""
+        """The gradient of the bias, and dz in the place of dy."""
         if dbias is not None:
             dense.backward(v, dbias, v, y, inner, room.scratch)
         elif not inner.identity:
@@ -391,7 +393,7 @@ class Network:
     def _dense_tangent(
         self, room: Room, dbias_dot: Array | None, layer: Layer, y_dot: Array, y: Array, of: Follow
     ) -> None:
-        """dz_dot and dz in the places of dy_dot and dy."""
+        """What becomes of dy_dot and dy, dz_dot and dz, in their places."""
         if dbias_dot is None and of.identity:
             return
         d, value = room.slope(2, layer.outputs), room.slope(0, layer.outputs)
