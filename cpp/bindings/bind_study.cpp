@@ -9,16 +9,14 @@
 namespace optlab {
 namespace {
 
+/// In the order of StopKind.
+const std::vector<std::string> kStopKinds{"grad_norm", "value", "distance", "box", "nonfinite"};
+
 template <class R>
 StopRule<R> stop_rule(const py::dict& given, i64 dim) {
-  using Kind = typename StopRule<R>::Kind;
   StopRule<R> rule;
-  const auto kind = py::cast<std::string>(given["kind"]);
-  rule.kind = kind == "grad_norm"  ? Kind::grad_norm
-              : kind == "value"    ? Kind::value
-              : kind == "distance" ? Kind::distance
-              : kind == "box"      ? Kind::box
-                                   : Kind::nonfinite;
+  const auto kind = std::find(kStopKinds.begin(), kStopKinds.end(), py::cast<std::string>(given["kind"]));
+  rule.kind = static_cast<StopKind>(kind - kStopKinds.begin());
   rule.threshold = number<R>(given["threshold"]);
   rule.below = py::cast<bool>(given["below"]);
   if (!given.contains("low")) return rule;
@@ -152,6 +150,7 @@ void batch_indices(py::array_t<std::int64_t, py::array::c_style> out, const std:
 }  // namespace
 
 void bind_study(py::module_& m) {
+  m.attr("stop_kinds") = kStopKinds;
   m.def("batch_indices", &batch_indices, py::arg("out").noconvert(), py::arg("sampling"), py::arg("samples"),
         py::arg("seed"), py::arg("first_step"), py::arg("run"));
   bind<float>(m, "Study32");
