@@ -43,9 +43,6 @@ class Device(Protocol):
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         """Runs a kernel, in order after what was launched before; compiles it where it is new."""
 
-    def product(self, out: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool, tf32: bool, add: bool) -> None:
-        """``out = op(a) op(b)``, or ``out += …``, for matrices in C order; those of uint16 hold bfloat16 numbers."""
-
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """What replays the launches of some work, which are recorded and not run.
 
@@ -99,24 +96,6 @@ class CuPyDevice:
             function = self._functions[kernel] = module.get_function(compiled.symbol)
         function(grid, block, tuple(np.uint64(0) if each is None else each for each in arguments))
 
-    def product(self, out: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool, tf32: bool, add: bool) -> None:
-        """See :class:`Device`."""
-        from cupy_backends.cuda.libs import cublas
-
-        # cuBLAS counts columns first: it sees the transposes, and computes out' = op(b)' op(a)'.
-        rows, columns = out.shape
-        inner = a.shape[0] if transpose_a else a.shape[1]
-        compute, (one, zero) = _compute(out.dtype, tf32)
-        cublas.gemmEx(
-            self.xp.cuda.device.get_cublas_handle(),
-            *(cublas.CUBLAS_OP_T if turned else cublas.CUBLAS_OP_N for turned in (transpose_b, transpose_a)),
-            *(columns, rows, inner, one.ctypes.data),
-            *(b.data.ptr, _CUDA_TYPES[b.dtype.name], b.shape[1]),
-            *(a.data.ptr, _CUDA_TYPES[a.dtype.name], a.shape[1]),
-            *((one if add else zero).ctypes.data, out.data.ptr, _CUDA_TYPES[out.dtype.name], columns),
-            *(compute, _ANY_ALGORITHM),
-        )
-
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """See :class:`Device`."""
         stream = self.xp.cuda.Stream()
@@ -128,18 +107,6 @@ class CuPyDevice:
                 graph = stream.end_capture()
         replay: Callable[[], None] = graph.launch
         return replay
-
-
-# cudaDataType and cublasComputeType_t of library_types.h and cublas_api.h.
-_CUDA_TYPES = {"float32": 0, "float64": 1, "uint16": 14}
-_FLOAT, _TF32, _DOUBLE, _ANY_ALGORITHM = 68, 77, 70, -1
-_FACTORS = {name: (np.ones(1, name), np.zeros(1, name)) for name in ("float32", "float64")}  # read when launched
-
-
-def _compute(dtype: Any, tf32: bool) -> tuple[int, tuple[NDArray[Any], NDArray[Any]]]:
-    """The arithmetic of a product, and one and zero in its numbers."""
-    name = np.dtype(dtype).name
-    return (_DOUBLE if name == "float64" else _TF32 if tf32 else _FLOAT), _FACTORS[name]
 
 
 def _cupy() -> Any:

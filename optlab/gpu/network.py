@@ -15,7 +15,7 @@ import numpy as np
 from optlab.gpu import batch_norm, dense, gate, layer_norm, losses, vectors
 from optlab.gpu.dense import Follow
 from optlab.gpu.device import empty
-from optlab.gpu.products import product
+from optlab.gpu.products import mode_of, product, rounded
 
 Array = Any
 ROWS_AT_ONCE = 4096
@@ -125,7 +125,7 @@ class Network:
         X: The data on the device, or None.
         y: Labels or targets.
         frozen: (seed, step, run) of the draws whoever asks, or None.
-        products: "float32" (or float64, as the dtype is), "tf32" or "bf16".
+        products: "float32" (all digits of the dtype), "tf32" or "bf16".
 
     Raises:
         ValueError: the settings ask for a Jacobian penalty, which has no GPU path.
@@ -136,7 +136,9 @@ class Network:
     ) -> None:
         if settings["jacobian"]:
             raise ValueError("jacobian: got a penalty on the Jacobian with arrays of the GPU, expected none there")
-        self.settings, self.dtype, self.X, self.y, self.products = settings, dtype, X, y, products
+        self.settings, self.dtype, self.X, self.y = settings, dtype, X, y
+        self.mode = mode_of(dtype) if products == "float32" else products
+        self._halves: dict[tuple[int, Any], Array] = {}
         self.dim: int = settings["dim"]
         self.layers = list(_layers(settings))
         self.columns = sum(layer.outputs for layer in self.layers if layer.norm == "batch")
@@ -263,7 +265,17 @@ class Network:
         return of._replace(seed=draws.seed, step=draws.step, run=draws.run, done=draws.graph, base=base)
 
     def _product(self, out: Array, a: Array, b: Array, ta: bool = False, tb: bool = False, add: bool = False) -> None:
-        product(out, a, b, transpose_a=ta, transpose_b=tb, mode=self.products, add=add, halves=self._halves)
+        if self.mode == "bf16":
+            a, b = (self._half(place, x) for place, x in enumerate((a, b)))
+        product(out, a, b, turn_a=ta, turn_b=tb, mode=self.mode, accumulate=add)
+
+    def _half(self, place: int, x: Array) -> Array:
+        """A factor rounded to bfloat16, in memory that is kept for its shape."""
+        key = (place, x.shape)
+        if key not in self._halves:
+            self._halves[key] = empty(x.shape, np.uint16)
+        rounded(x, self._halves[key])
+        return self._halves[key]
 
     def _forward(
         self,

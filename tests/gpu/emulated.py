@@ -95,22 +95,6 @@ class EmulatedDevice:
 
         return replay
 
-    def product(self, out: Any, a: Any, b: Any, transpose_a: bool, transpose_b: bool, tf32: bool, add: bool) -> None:
-        if self.recorded is not None:
-            self.recorded.append(lambda: self.product(out, a, b, transpose_a, transpose_b, tf32, add))
-            return
-        left, right = (self._floats(x, tf32) for x in (a, b))
-        made = (left.T if transpose_a else left) @ (right.T if transpose_b else right)
-        out[...] = out + made if add else made
-
-    def _floats(self, x: Any, tf32: bool) -> np.ndarray[Any, Any]:
-        host = x.view(np.ndarray)
-        if host.dtype == np.uint16:  # bfloat16
-            return (host.astype(np.uint32) << 16).view(np.float32)
-        if tf32 and host.dtype == np.float32:
-            return ((host.view(np.uint32) + 0x1000) & 0xFFFFE000).view(np.float32)
-        return host
-
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         arguments = list(arguments)
         if self.recorded is not None:
