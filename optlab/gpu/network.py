@@ -262,7 +262,7 @@ class Network:
             return of._replace(p=0.0)
         draws, first, rows = masks
         base = rows * layer.dropped_before + first * layer.outputs
-        return of._replace(seed=draws.seed, step=draws.step, run=draws.run, done=draws.graph, base=base)
+        return of._replace(seed=draws.seed, step=draws.step, run=draws.run, graph=draws.graph, base=base)
 
     def _product(self, out: Array, a: Array, b: Array, ta: bool = False, tb: bool = False, add: bool = False) -> None:
         if self.mode == "bf16":
@@ -322,14 +322,14 @@ class Network:
         name, width = self.settings["loss"], self.layers[-1].outputs
         by_row = name in ("cross_entropy", "kl_divergence")
         how = losses.Reduction(False, rows if by_row else rows * width)
-        entry = "softmax_cross_entropy" if name == "cross_entropy" else name
+        of, tangent = losses.softmax_cross_entropy, losses.softmax_cross_entropy_tangent
+        if name != "cross_entropy":
+            of, tangent = losses.elementwise(name), losses.elementwise_tangent(name)
         option = self.settings["delta" if name == "huber" else "label_smoothing"]
         given = (room.arrays[-1].y, self._targets(room, batch, first), option, how)
-        out = (room.value, room.slope(0, width))
-        getattr(losses, entry)(*given, True, out=out, scratch=room.scratch)
+        of(*given, True, out=(room.value, room.slope(0, width)), scratch=room.scratch)
         if room.dots:
-            out = (room.rate, room.slope(2, width))
-            getattr(losses, f"{entry}_tangent")(room.dots[-1].y, *given, out=out, scratch=room.scratch)
+            tangent(room.dots[-1].y, *given, out=(room.rate, room.slope(2, width)), scratch=room.scratch)
 
     def _backward(self, theta: Array, grad: Array, room: Room, masks: Any) -> None:
         for k, (layer, a) in reversed(list(enumerate(zip(self.layers, room.arrays, strict=True)))):
