@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from optlab.gpu import batch_norm, dense, gate, layer_norm, losses, vectors
+from optlab.gpu import products as of_matrices
 from optlab.gpu.dense import Follow
-from optlab.gpu.device import empty
-from optlab.gpu.products import mode_of, product, rounded
+from optlab.gpu.device import empty, upload
+from optlab.gpu.place import elsewhere
 
 Array = Any
 ROWS_AT_ONCE = 4096
@@ -128,7 +129,7 @@ class Network:
         products: "float32" (all digits of the dtype), "tf32" or "bf16".
 
     Raises:
-        ValueError: the settings ask for a Jacobian penalty, which has no GPU path.
+        ValueError: the settings ask for a Jacobian penalty, which has no GPU path, or a label names no output.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class Network:
         if settings["jacobian"]:
             raise ValueError("jacobian: got a penalty on the Jacobian with arrays of the GPU, expected none there")
         self.settings, self.dtype, self.X, self.y = settings, dtype, X, y
-        self.mode = mode_of(dtype) if products == "float32" else products
+        self.mode = of_matrices.mode_of(dtype) if products == "float32" else products
         self._halves: dict[tuple[int, Any], Array] = {}
         self.dim: int = settings["dim"]
         self.layers = list(_layers(settings))
@@ -148,12 +149,52 @@ class Network:
             gate.check(X, "X", dtype, (-1, self.layers[0].inputs))
             if y.ndim == 1:
                 gate.check(y, "y", np.int64, (len(X),))
+                if int(y.min()) < 0 or int(y.max()) >= self.layers[-1].outputs:
+                    raise ValueError(f"y: expected labels from 0 to {self.layers[-1].outputs - 1}")
             else:
                 gate.check(y, "y", dtype, (len(X), self.layers[-1].outputs))
 
     # ------------------------------------------------------------ what is asked
 
     def evaluate(
+        self,
+        x: Array,
+        value: Array | None = None,
+        grad: Array | None = None,
+        hvp: Array | None = None,
+        v: Array | None = None,
+        batch: Array | None = None,
+    ) -> None:
+        """At points ``(dim,)`` or ``(runs, dim)``, as landscapes are evaluated; the arrays that are given are filled.
+
+        Raises:
+            TypeError: an array is of another dtype, or not of the GPU.
+            ValueError: a shape does not fit, memory is strided or overlaps, or an index is out of range.
+        """
+        if x.shape[-1] != self.dim:
+            raise ValueError(f"x: got {x.shape[-1]} coordinates, expected {self.dim}")
+        out = grad if hvp is None else hvp
+        named = [(name, array) for name, array in (("x", x), ("v", v), ("out", out)) if array is not None]
+        for name, array in named:
+            gate.check(array, name, self.dtype, x.shape)
+        gate.check_separate(named)
+        seen = Batch(None if batch is None else self._checked(batch))
+        for run in range(len(x) if x.ndim == 2 else 1):
+            theta, to, along = (a if a is None or a.ndim == 1 else a[run] for a in (x, out, v))
+            if hvp is None:
+                self.value_and_grad(theta, None if value is None else value[run : run + 1], to, seen)
+            else:
+                self.product(theta, along, to, seen)
+
+    def _checked(self, batch: Array) -> Array:
+        """The numbers of samples; waits for them."""
+        index = upload(batch) if type(batch) is np.ndarray and elsewhere(batch) else batch
+        gate.check(index, "batch", np.int64, (-1,))
+        if not index.size or int(index.min()) < 0 or int(index.max()) >= len(self.X):
+            raise ValueError(f"batch: expected at least one number from 0 to {len(self.X) - 1}")
+        return index
+
+    def value_and_grad(
         self, theta: Array, value: Array | None = None, grad: Array | None = None, batch: Batch | None = None
     ) -> None:
         """The value (an array of one number) and the gradient of the batch, each where it is given."""
@@ -179,7 +220,7 @@ class Network:
             if value is not None:
                 self.sums().penalty(value, theta, decay, l1)
 
-    def hvp(self, theta: Array, v: Array, out: Array, batch: Batch | None = None) -> None:
+    def product(self, theta: Array, v: Array, out: Array, batch: Batch | None = None) -> None:
         """The Hessian times v."""
         batch = batch or Batch()
         rows = self._rows(batch)
@@ -199,6 +240,11 @@ class Network:
 
     def outputs(self, out: Array, theta: Array, X: Array, mean: Array | None, var: Array | None) -> None:
         """What the network puts out for rows of X, without dropout; normalized by the statistics given."""
+        self._check(theta, X)
+        gate.check(out, "out", self.dtype, (len(X), self.layers[-1].outputs))
+        for name, array in (("mean", mean), ("var", var)):
+            if array is not None:
+                gate.check(array, name, self.dtype, (self.columns,))
         at_once = len(X) if self.columns and mean is None else ROWS_AT_ONCE
         for first in range(0, len(X), at_once):
             x = X[first : first + at_once]
@@ -208,6 +254,7 @@ class Network:
 
     def statistics(self, mean: Array, var: Array, theta: Array, X: Array) -> None:
         """Mean and unbiased variance over the rows of X in front of each batch normalization."""
+        self._check(theta, X)
         averages = empty(2 * self.columns, self.dtype)
         self._forward(theta, self.room(len(X)), X, None, Batch(averages=averages), momentum=1.0)
         vectors.copy(mean, averages[: self.columns])
@@ -228,6 +275,10 @@ class Network:
         return self._sums
 
     # ------------------------------------------------------------ passes
+
+    def _check(self, theta: Array, X: Array) -> None:
+        gate.check(theta, "theta", self.dtype, (self.dim,))
+        gate.check(X, "X", self.dtype, (-1, self.layers[0].inputs))
 
     def _rows(self, batch: Batch) -> int:
         return len(self.X) if batch.index is None else int(batch.index.shape[-1])
@@ -267,14 +318,14 @@ class Network:
     def _product(self, out: Array, a: Array, b: Array, ta: bool = False, tb: bool = False, add: bool = False) -> None:
         if self.mode == "bf16":
             a, b = (self._half(place, x) for place, x in enumerate((a, b)))
-        product(out, a, b, turn_a=ta, turn_b=tb, mode=self.mode, accumulate=add)
+        of_matrices.product(out, a, b, turn_a=ta, turn_b=tb, mode=self.mode, accumulate=add)
 
     def _half(self, place: int, x: Array) -> Array:
         """A factor rounded to bfloat16, in memory that is kept for its shape."""
         key = (place, x.shape)
         if key not in self._halves:
             self._halves[key] = empty(x.shape, np.uint16)
-        rounded(x, self._halves[key])
+        of_matrices.rounded(x, self._halves[key])
         return self._halves[key]
 
     def _forward(

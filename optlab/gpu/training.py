@@ -114,7 +114,7 @@ class Study:
             draws = Draws(self.setup["seed"], 0, self.setup["first_run"] + run, self.graph)
             own = None if averages is None else averages[run]
             batch = Batch(index, draws, own, self.graph)
-            self.network.evaluate(self.arrays["last"][run], grad=self.grad[run], batch=batch)
+            self.network.value_and_grad(self.arrays["last"][run], grad=self.grad[run], batch=batch)
         self.update.run()
         vectors.advance(self.graph)
 
@@ -125,7 +125,7 @@ class Study:
             return
         for run in range(self.runs):
             theta, value = self.arrays["last"][run], self.arrays["value"][row, run : run + 1]
-            self.network.evaluate(theta, value=value, grad=self.norm_room)
+            self.network.value_and_grad(theta, value=value, grad=self.norm_room)
             self.network.sums().norm(self.arrays["grad_norm"][row, run : run + 1], self.norm_room)
             if "x" in self.arrays:
                 vectors.copy(self.arrays["x"][row, run], theta)
