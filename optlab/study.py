@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from optlab.checks import integer, real
-from optlab.gpu import descend
+from optlab.gpu import descend, training
 from optlab.gpu.device import device, on_gpu
 from optlab.gpu.landscape import check_point
+from optlab.gpu.network import Network
 from optlab.gpu.place import Card, place_of
 from optlab.kernels.select import cpu
 from optlab.landscape import CompiledLandscape, Landscape
@@ -140,7 +141,8 @@ class Study:
 
     def _compiled(self, arrays: dict[str, Array]) -> Any:
         if self.surface is not None:
-            return descend.Study(self.surface, self.plan, self.setup, arrays)
+            kind = training.Study if isinstance(self.surface, Network) else descend.Study
+            return kind(self.surface, self.plan, self.setup, arrays)
         handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None
         kind = cpu.Study32 if self.dtype == np.float32 else cpu.Study64
         return kind(handle, self.plan, self.setup, arrays)
@@ -153,7 +155,7 @@ class Study:
             fresh["perturbed_step"] = self.place.hold(np.full(self.runs, self.first - jumps.wait - 1, np.int64))
         if self.f.averages:  # means begin at 0, variances at 1
             begin = np.repeat([0.0, 1.0], self.f.averages // 2)
-            fresh["averages"] = np.tile(begin.astype(self.dtype), (self.runs, 1))
+            fresh["averages"] = self.place.hold(np.tile(begin.astype(self.dtype), (self.runs, 1)))
         if given is None:
             return fresh
         if not isinstance(given, Mapping):

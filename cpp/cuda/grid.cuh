@@ -21,12 +21,14 @@ OPTLAB_HD bool aligned(const T* pointer) {
   return (reinterpret_cast<u64>(pointer) & 15) == 0;
 }
 
-/// Where draws and constants of the step now being taken stand: `first`, and how far a replayed graph has come.
+/// Which step is being taken. Inside of a graph, which is replayed for many, the numbers stand on the device: the place
+/// of the step in tables, the step by which is drawn, and the step that the optimizer's state has come to.
 struct StepCounter {
-  i64 first;
-  const i64* done;  ///< null outside of a graph
-  OPTLAB_HD i64 offset() const { return done ? *done : 0; }
-  OPTLAB_HD i64 step() const { return first + offset(); }
+  i64 first;         ///< outside of a graph: both steps
+  const i64* graph;  ///< null outside
+  OPTLAB_HD i64 offset() const { return graph ? graph[0] : 0; }
+  OPTLAB_HD i64 step() const { return graph ? graph[1] : first; }
+  OPTLAB_HD i64 rule_step() const { return graph ? graph[2] : first; }
 };
 
 /// Standard normals of the elements of one Philox block.

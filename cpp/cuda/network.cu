@@ -10,8 +10,8 @@ inline constexpr i64 kSumChunk = kThreads / kStrips * kSumBlock;  ///< elements 
 /// a row, row).
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    gather(T* to, const T* from, const i64* index, i64 rows, i64 width, const i64* done) {
-  const i64* own = index + (done ? *done : 0) * rows;
+    gather(T* to, const T* from, const i64* index, i64 rows, i64 width, const i64* graph) {
+  const i64* own = index + StepCounter{0, graph}.offset() * rows;
   const i64 i = static_cast<i64>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= width) return;
   for (i64 row = blockIdx.y; row < rows; row += gridDim.y) to[row * width + i] = from[own[row] * width + i];
@@ -69,10 +69,11 @@ __global__ void __launch_bounds__(kThreads)
   if (norm) *norm = sqrt<R>(square);
 }
 
-/// One thread: another step of the graph is done. A template, so that no other kernel of this file carries it along.
+/// Three threads: a graph goes on to its next step (StepCounter). A template, so that no other kernel of this file
+/// carries it along.
 template <class Count>
-__global__ void advance(Count* done) {
-  *done = *done + 1;
+__global__ void advance(Count* graph) {
+  graph[threadIdx.x] = graph[threadIdx.x] + 1;
 }
 
 }  // namespace optlab

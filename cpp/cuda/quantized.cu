@@ -63,7 +63,7 @@ struct QuantizedBlock {
   unsigned char* codes[2];
   i64 first, left;  ///< the number of the first element in the run, and how many there are, the block's or more
   u32 run, flags;
-  u64 step;
+  u64 step, rule_step;  ///< by which noise is drawn, and by which roundings are dithered
 
   static __device__ i64 place(int group) { return group * 128 + 4 * static_cast<i64>(threadIdx.x % 32); }
 
@@ -108,7 +108,7 @@ struct QuantizedBlock {
       u32 words[2] = {};
 #pragma unroll
       for (int l = 0; l < 4; ++l) {
-        const u32 hash = mixed<u32>(hash_seed<u32>(static_cast<u32>(first + place(k) + l), run, step));
+        const u32 hash = mixed<u32>(hash_seed<u32>(static_cast<u32>(first + place(k) + l), run, rule_step));
         words[0] |= First::encode(m[4 * k + l] * inverse[0], First::dither(hash)) << (8 * l);
         words[1] |= Second::encode(v[4 * k + l] * inverse[1], Second::dither(hash)) << (8 * l);
       }
@@ -149,7 +149,8 @@ __global__ void __launch_bounds__(kThreads, 2)
                                  piece.n - begin,
                                  static_cast<u32>(first_run + run),
                                  static_cast<u32>(flags),
-                                 static_cast<u64>(step.counter.step())};
+                                 static_cast<u64>(step.counter.step()),
+                                 static_cast<u64>(step.counter.rule_step())};
       block.update<noisy>(c, sigma, seed);
     }
   }

@@ -11,7 +11,7 @@ inline constexpr int kWarp = 32;
 template <int team>
 struct Team {
   static_assert(team == kWarp || team == kThreads, "a warp or a block");
-  static constexpr int rows = kThreads / team;  ///< of a block
+  static constexpr int threads = team, rows = kThreads / team;  ///< rows: of a block
 
   static OPTLAB_HD int rank() { return static_cast<int>(threadIdx.x) % team; }
   static OPTLAB_HD i64 row() { return static_cast<i64>(blockIdx.x) * rows + threadIdx.x / team; }

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import batch_norm, dense, gate, layer_norm, loss, vectors
+from optlab.gpu import batch_norm, dense, gate, layer_norm, losses, vectors
+from optlab.gpu import products as of_matrices
 from optlab.gpu.dense import Follow
-from optlab.gpu.device import empty
-from optlab.gpu.products import product
+from optlab.gpu.device import empty, upload
+from optlab.gpu.place import elsewhere
 
 Array = Any
 ROWS_AT_ONCE = 4096
@@ -24,12 +25,12 @@ ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Draws:
-    """What the masks of one evaluation are drawn by; ``done`` counts the steps of a captured graph."""
+    """What the masks of one evaluation are drawn by; inside of a graph ``graph`` says which step is taken."""
 
     seed: int
     step: int
     run: int
-    done: Array | None = None
+    graph: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,8 @@ class Batch:
     draws: Draws | None = None
     averages: Array | None = None
     """Running means and variances, which the pass moves on."""
-
-    @property
-    def done(self) -> Array | None:
-        """How far a graph has come."""
-        return self.draws.done if self.draws else None
+    graph: Array | None = None
+    """Inside of a graph: which step is taken (``StepCounter`` of ``cuda/grid.cuh``)."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +95,10 @@ class Room:
         self.dots = [self._of(layer) for layer in layers] if tangents else []
         self._slopes = [empty(rows * widest, dtype) for _ in range(4 if tangents else 2)]
         self.few = empty(2 * widest, dtype)
-        self.value = empty(1, dtype)
+        self.value, self.rate = empty((), dtype), empty((), dtype)
         numbers = (dense.scratch_numbers, batch_norm.scratch_numbers, layer_norm.scratch_numbers)
         most = max(of(rows, layer.outputs, dtype) for of in numbers for layer in layers)
-        self.scratch = empty(max(most, loss.scratch_numbers(rows, layers[-1].outputs, dtype), 1), dtype)
+        self.scratch = empty(max(most, rows * layers[-1].outputs), dtype)
 
     def _of(self, layer: Layer) -> Arrays:
         y = empty((self.rows, layer.outputs), self.dtype)
@@ -128,10 +126,10 @@ class Network:
         X: The data on the device, or None.
         y: Labels or targets.
         frozen: (seed, step, run) of the draws whoever asks, or None.
-        products: "float32" (or float64, as the dtype is), "tf32" or "bf16".
+        products: "float32" (all digits of the dtype), "tf32" or "bf16".
 
     Raises:
-        ValueError: the settings ask for a Jacobian penalty, which has no GPU path.
+        ValueError: the settings ask for a Jacobian penalty, which has no GPU path, or a label names no output.
     """
 
     def __init__(
@@ -139,23 +137,64 @@ class Network:
     ) -> None:
         if settings["jacobian"]:
             raise ValueError("jacobian: got a penalty on the Jacobian with arrays of the GPU, expected none there")
-        self.settings, self.dtype, self.X, self.y, self.products = settings, dtype, X, y, products
+        self.settings, self.dtype, self.X, self.y = settings, dtype, X, y
+        self.mode = of_matrices.mode_of(dtype) if products == "float32" else products
+        self._halves: dict[tuple[int, Any], Array] = {}
         self.dim: int = settings["dim"]
         self.layers = list(_layers(settings))
         self.columns = sum(layer.outputs for layer in self.layers if layer.norm == "batch")
         self.frozen = Draws(*frozen) if frozen else None
-        self.loss = loss.Loss(settings["loss"], settings["delta"], settings["label_smoothing"])
         self._rooms: dict[tuple[int, bool], Room] = {}
         if X is not None:
             gate.check(X, "X", dtype, (-1, self.layers[0].inputs))
             if y.ndim == 1:
                 gate.check(y, "y", np.int64, (len(X),))
+                if int(y.min()) < 0 or int(y.max()) >= self.layers[-1].outputs:
+                    raise ValueError(f"y: expected labels from 0 to {self.layers[-1].outputs - 1}")
             else:
                 gate.check(y, "y", dtype, (len(X), self.layers[-1].outputs))
 
     # ------------------------------------------------------------ what is asked
 
     def evaluate(
+        self,
+        x: Array,
+        value: Array | None = None,
+        grad: Array | None = None,
+        hvp: Array | None = None,
+        v: Array | None = None,
+        batch: Array | None = None,
+    ) -> None:
+        """At points ``(dim,)`` or ``(runs, dim)``, as landscapes are evaluated; the arrays that are given are filled.
+
+        Raises:
+            TypeError: an array is of another dtype, or not of the GPU.
+            ValueError: a shape does not fit, memory is strided or overlaps, or an index is out of range.
+        """
+        if x.shape[-1] != self.dim:
+            raise ValueError(f"x: got {x.shape[-1]} coordinates, expected {self.dim}")
+        out = grad if hvp is None else hvp
+        named = [(name, array) for name, array in (("x", x), ("v", v), ("out", out)) if array is not None]
+        for name, array in named:
+            gate.check(array, name, self.dtype, x.shape)
+        gate.check_separate(named)
+        seen = Batch(None if batch is None else self._checked(batch))
+        for run in range(len(x) if x.ndim == 2 else 1):
+            theta, to, along = (a if a is None or a.ndim == 1 else a[run] for a in (x, out, v))
+            if hvp is None:
+                self.value_and_grad(theta, None if value is None else value[run : run + 1], to, seen)
+            else:
+                self.product(theta, along, to, seen)
+
+    def _checked(self, batch: Array) -> Array:
+        """The numbers of samples; waits for them."""
+        index = upload(batch) if type(batch) is np.ndarray and elsewhere(batch) else batch
+        gate.check(index, "batch", np.int64, (-1,))
+        if not index.size or int(index.min()) < 0 or int(index.max()) >= len(self.X):
+            raise ValueError(f"batch: expected at least one number from 0 to {len(self.X) - 1}")
+        return index
+
+    def value_and_grad(
         self, theta: Array, value: Array | None = None, grad: Array | None = None, batch: Batch | None = None
     ) -> None:
         """The value (an array of one number) and the gradient of the batch, each where it is given."""
@@ -181,7 +220,7 @@ class Network:
             if value is not None:
                 self.sums().penalty(value, theta, decay, l1)
 
-    def hvp(self, theta: Array, v: Array, out: Array, batch: Batch | None = None) -> None:
+    def product(self, theta: Array, v: Array, out: Array, batch: Batch | None = None) -> None:
         """The Hessian times v."""
         batch = batch or Batch()
         rows = self._rows(batch)
@@ -201,6 +240,11 @@ class Network:
 
     def outputs(self, out: Array, theta: Array, X: Array, mean: Array | None, var: Array | None) -> None:
         """What the network puts out for rows of X, without dropout; normalized by the statistics given."""
+        self._check(theta, X)
+        gate.check(out, "out", self.dtype, (len(X), self.layers[-1].outputs))
+        for name, array in (("mean", mean), ("var", var)):
+            if array is not None:
+                gate.check(array, name, self.dtype, (self.columns,))
         at_once = len(X) if self.columns and mean is None else ROWS_AT_ONCE
         for first in range(0, len(X), at_once):
             x = X[first : first + at_once]
@@ -210,17 +254,17 @@ class Network:
 
     def statistics(self, mean: Array, var: Array, theta: Array, X: Array) -> None:
         """Mean and unbiased variance over the rows of X in front of each batch normalization."""
+        self._check(theta, X)
         averages = empty(2 * self.columns, self.dtype)
         self._forward(theta, self.room(len(X)), X, None, Batch(averages=averages), momentum=1.0)
         vectors.copy(mean, averages[: self.columns])
         vectors.copy(var, averages[self.columns :])
 
     def room(self, rows: int, tangents: bool = False) -> Room:
-        """The memory of a pass over so many rows; the last of each kind is kept."""
+        """The memory of a pass over so many rows, kept as long as the network: a captured graph may point to it."""
         key = (rows, tangents)
         if key not in self._rooms:
             labels = self.y is not None and self.y.ndim == 1
-            self._rooms = {k: room for k, room in self._rooms.items() if k[1] != tangents}
             self._rooms[key] = Room(self.layers, rows, self.dtype, labels, tangents)
         return self._rooms[key]
 
@@ -231,6 +275,10 @@ class Network:
         return self._sums
 
     # ------------------------------------------------------------ passes
+
+    def _check(self, theta: Array, X: Array) -> None:
+        gate.check(theta, "theta", self.dtype, (self.dim,))
+        gate.check(X, "X", self.dtype, (-1, self.layers[0].inputs))
 
     def _rows(self, batch: Batch) -> int:
         return len(self.X) if batch.index is None else int(batch.index.shape[-1])
@@ -249,14 +297,14 @@ class Network:
         if batch.index is None:
             return self.X[first : first + room.rows]
         index = batch.index if batch.index.ndim == 2 or not first else batch.index[first : first + room.rows]
-        vectors.gather(room.x, self.X, index, batch.done)
+        vectors.gather(room.x, self.X, index, batch.graph)
         return room.x
 
     def _targets(self, room: Room, batch: Batch, first: int) -> Array:
         if batch.index is None:
             return self.y[first : first + room.rows]
         index = batch.index if batch.index.ndim == 2 or not first else batch.index[first : first + room.rows]
-        vectors.gather(room.targets, self.y, index, batch.done)
+        vectors.gather(room.targets, self.y, index, batch.graph)
         return room.targets
 
     def _follow(self, layer: Layer, which: str, masks: Any) -> Follow:
@@ -265,10 +313,20 @@ class Network:
             return of._replace(p=0.0)
         draws, first, rows = masks
         base = rows * layer.dropped_before + first * layer.outputs
-        return of._replace(seed=draws.seed, step=draws.step, run=draws.run, done=draws.done, base=base)
+        return of._replace(seed=draws.seed, step=draws.step, run=draws.run, graph=draws.graph, base=base)
 
     def _product(self, out: Array, a: Array, b: Array, ta: bool = False, tb: bool = False, add: bool = False) -> None:
-        product(out, a, b, transpose_a=ta, transpose_b=tb, mode=self.products, add=add)
+        if self.mode == "bf16":
+            a, b = (self._half(place, x) for place, x in enumerate((a, b)))
+        of_matrices.product(out, a, b, turn_a=ta, turn_b=tb, mode=self.mode, accumulate=add)
+
+    def _half(self, place: int, x: Array) -> Array:
+        """A factor rounded to bfloat16, in memory that is kept for its shape."""
+        key = (place, x.shape)
+        if key not in self._halves:
+            self._halves[key] = empty(x.shape, np.uint16)
+        of_matrices.rounded(x, self._halves[key])
+        return self._halves[key]
 
     def _forward(
         self,
@@ -312,10 +370,17 @@ class Network:
 
     def _loss(self, room: Room, batch: Batch, first: int, rows: int) -> None:
         """The rows' part of the loss, its gradient by the outputs, and the derivative of that along the tangents."""
-        width = self.layers[-1].outputs
-        dots = (room.dots[-1].y, room.slope(2, width)) if room.dots else None
-        targets = self._targets(room, batch, first)
-        self.loss(room.value, room.slope(0, width), room.arrays[-1].y, targets, rows, room.scratch, dots)
+        name, width = self.settings["loss"], self.layers[-1].outputs
+        by_row = name in ("cross_entropy", "kl_divergence")
+        how = losses.Reduction(False, rows if by_row else rows * width)
+        of, tangent = losses.softmax_cross_entropy, losses.softmax_cross_entropy_tangent
+        if name != "cross_entropy":
+            of, tangent = losses.elementwise(name), losses.elementwise_tangent(name)
+        option = self.settings["delta" if name == "huber" else "label_smoothing"]
+        given = (room.arrays[-1].y, self._targets(room, batch, first), option, how)
+        of(*given, True, out=(room.value, room.slope(0, width)), scratch=room.scratch)
+        if room.dots:
+            tangent(room.dots[-1].y, *given, out=(room.rate, room.slope(2, width)), scratch=room.scratch)
 
     def _backward(self, theta: Array, grad: Array, room: Room, masks: Any) -> None:
         for k, (layer, a) in reversed(list(enumerate(zip(self.layers, room.arrays, strict=True)))):
@@ -334,7 +399,7 @@ class Network:
                 room.turn()
 
     def _summed(self, room: Room, dbias: Array | None, v: Array, y: Array, inner: Follow) -> None:
-        """dz in the place of dy, and the gradient of the bias."""
+        """The gradient of the bias, and dz in the place of dy."""
         if dbias is not None:
             dense.backward(v, dbias, v, y, inner, room.scratch)
         elif not inner.identity:
@@ -391,7 +456,7 @@ class Network:
     def _dense_tangent(
         self, room: Room, dbias_dot: Array | None, layer: Layer, y_dot: Array, y: Array, of: Follow
     ) -> None:
-        """dz_dot and dz in the places of dy_dot and dy."""
+        """What becomes of dy_dot and dy, dz_dot and dz, in their places."""
         if dbias_dot is None and of.identity:
             return
         d, value = room.slope(2, layer.outputs), room.slope(0, layer.outputs)

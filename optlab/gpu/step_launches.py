@@ -28,13 +28,13 @@ class Constants:
     array: Array
     """(steps, rows, segments, 16)."""
     first_step: int
-    done: Array | None = None
-    """How many steps a graph has replayed: the number on the device that says which of them counts."""
+    graph: Array | None = None
+    """Inside of a graph: the numbers on the device that say which step is taken (``StepCounter``)."""
 
     def place(self) -> Place:
         """Of the step that comes next."""
         rows = int(self.array.shape[1])
-        return self.array, rows, 0 if self.done is None else int(np.prod(self.array.shape[1:]))
+        return self.array, rows, 0 if self.graph is None else int(np.prod(self.array.shape[1:]))
 
 
 @dataclass(frozen=True)
@@ -119,5 +119,5 @@ class Launches:
     def _launch(self, file: str, name: str, grid: tuple[int, ...], now: Place, *arguments: Any) -> None:
         constants, rows, stride = now
         head = (self.bound.pieces, self.tables.count, self.bound.runs, self.tables.dim, rows, constants, stride)
-        at = (self.constants.first_step, self.constants.done)
+        at = (self.constants.first_step, self.constants.graph)
         device().launch(kernel(file, f"optlab::{name}"), grid, (THREADS,), (*head, *at, *arguments))

@@ -22,32 +22,32 @@ def _blocks(elements: int) -> tuple[int]:
     return (max(1, min(-(-elements // THREADS), 32 * device().processors())),)
 
 
-def gather(to: Array, of: Array, index: Array, done: Array | None) -> None:
-    """Row k of ``to`` becomes row index[k] of ``of``; of a graph's (steps, rows), row ``done`` counts."""
+def gather(to: Array, of: Array, index: Array, graph: Array | None) -> None:
+    """Row k of ``to`` becomes row index[k] of ``of``; of a graph's (steps, rows), row ``graph[0]`` counts."""
     rows, width = len(to), to.size // len(to)
     grid = (-(-width // THREADS), min(rows, GRID_LIMIT))
-    _launch(f"gather<{CPP[np.dtype(to.dtype).name]}>", grid, to, of, index, rows, width, done)
+    _launch(f"gather<{CPP[np.dtype(to.dtype).name]}>", grid, to, of, index, rows, width, graph)
 
 
 def penalize(g: Array, theta: Array, v: Array | None, decay: float, l1: float) -> None:
-    """g += decay θ + l1 sign(θ), or along v, g += decay v."""
+    """Adds to g: decay θ + l1 sign(θ) or, along v, decay v."""
     scalar = np.dtype(g.dtype).type
     _launch(f"penalize<{gate.cpp(g.dtype)}>", _blocks(g.size), g, theta, v, g.size, scalar(decay), scalar(l1))
 
 
 def add(to: Array, more: Array) -> None:
-    """to += more."""
+    """Adds to a vector."""
     _launch(f"add<{gate.cpp(to.dtype)}>", _blocks(to.size), to, more, to.size)
 
 
 def copy(to: Array, of: Array) -> None:
-    """to = of."""
+    """Copies an array."""
     _launch(f"copy<{gate.cpp(to.dtype)}>", _blocks(to.size), to, of, to.size)
 
 
-def advance(done: Array) -> None:
-    """Another step of a graph is done."""
-    _launch("advance<optlab::i64>", (1,), done, threads=1)
+def advance(graph: Array) -> None:
+    """A graph goes on to its next step: the three numbers of ``StepCounter`` in ``cuda/grid.cuh``."""
+    _launch("advance<optlab::i64>", (1,), graph, threads=3)
 
 
 class Sums:
@@ -59,7 +59,7 @@ class Sums:
         self.real, self.scalar = gate.cpp(dtype), np.dtype(dtype).type
 
     def penalty(self, value: Array, theta: Array, decay: float, l1: float) -> None:
-        """value += decay/2 |θ|² + l1 |θ|₁."""
+        """Adds decay/2 |θ|² + l1 |θ|₁ to the value."""
         self._finish(value, None, theta, decay, l1)
 
     def norm(self, out: Array, x: Array) -> None:

@@ -95,6 +95,14 @@ class EmulatedDevice:
 
         return replay
 
+    def product(self, out: Any, a: Any, b: Any, turn_a: bool, turn_b: bool, mode: str, accumulate: bool) -> None:
+        if self.recorded is not None:
+            self.recorded.append(lambda: self.product(out, a, b, turn_a, turn_b, mode, accumulate))
+            return
+        left, right = (_coarser(_widened(array.view(np.ndarray)), mode) for array in (a, b))
+        found = (left.T if turn_a else left) @ (right.T if turn_b else right)
+        np.copyto(out, out + found if accumulate else found)
+
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         arguments = list(arguments)
         if self.recorded is not None:
@@ -116,6 +124,18 @@ class EmulatedDevice:
         if isinstance(argument, np.ndarray):
             raise TypeError(f"a kernel was given a NumPy array of shape {argument.shape}")
         return np.float64(argument) if isinstance(argument, float) else np.int64(argument)
+
+
+def _widened(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Of uint16, the numbers of bfloat16 that the bits stand for."""
+    return (array.astype(np.uint32) << 16).view(np.float32) if array.dtype == np.uint16 else array
+
+
+def _coarser(array: np.ndarray[Any, Any], mode: str) -> np.ndarray[Any, Any]:
+    """In mode "tf32", with ten bits of the fraction."""
+    if mode != "tf32":
+        return array
+    return ((np.ascontiguousarray(array).view(np.uint32) + 0x1000) & 0xFFFFE000).view(np.float32)
 
 
 def text(kernel: Kernel) -> str:
