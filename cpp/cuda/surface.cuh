@@ -20,25 +20,25 @@ OPTLAB_HD void each(const Visit& visit) {
 template <class R, int dim>
 OPTLAB_HD void load_row(R* to, const R* from) {
   constexpr int lanes = Vector<R>::lanes;
-  if (dim % lanes == 0 && aligned(from))
-    each<Vector<R>, dim / lanes>([&](int v) {
-      const Vector<R> some = reinterpret_cast<const Vector<R>*>(from)[v];
-      for (int l = 0; l < lanes; ++l) to[v * lanes + l] = some.at[l];
-    });
-  else
-    each<R, dim>([&](int i) { to[i] = from[i]; });
+  if constexpr (dim % lanes == 0)
+    if (aligned(from))
+      return each<Vector<R>, dim / lanes>([&](int v) {
+        const Vector<R> some = reinterpret_cast<const Vector<R>*>(from)[v];
+        for (int l = 0; l < lanes; ++l) to[v * lanes + l] = some.at[l];
+      });
+  each<R, dim>([&](int i) { to[i] = from[i]; });
 }
 template <class R, int dim>
 OPTLAB_HD void store_row(R* to, const R* from) {
   constexpr int lanes = Vector<R>::lanes;
-  if (dim % lanes == 0 && aligned(to))
-    each<Vector<R>, dim / lanes>([&](int v) {
-      Vector<R> some;
-      for (int l = 0; l < lanes; ++l) some.at[l] = from[v * lanes + l];
-      reinterpret_cast<Vector<R>*>(to)[v] = some;
-    });
-  else
-    each<R, dim>([&](int i) { to[i] = from[i]; });
+  if constexpr (dim % lanes == 0)
+    if (aligned(to))
+      return each<Vector<R>, dim / lanes>([&](int v) {
+        Vector<R> some;
+        for (int l = 0; l < lanes; ++l) some.at[l] = from[v * lanes + l];
+        reinterpret_cast<Vector<R>*>(to)[v] = some;
+      });
+  each<R, dim>([&](int i) { to[i] = from[i]; });
 }
 
 enum class Family { separable, coupled, matrix };
