@@ -140,6 +140,7 @@ class Study:
         self.compiled = self._compiled(filled)
 
     def _compiled(self, arrays: dict[str, Array]) -> Any:
+        kind: Any
         if self.surface is not None:
             kind = training.Study if isinstance(self.surface, Network) else descend.Study
             return kind(self.surface, self.plan, self.setup, arrays)
