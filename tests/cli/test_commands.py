@@ -124,9 +124,9 @@ def test_bench_hands_over(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None
     assert shell("bench", "descend", "--quick", "--json", "rows.json")[0] == 0
     assert shell("bench", "updates", "--figure", "figures")[0] == 0
     assert calls == [
-        ([], False, None, None),
-        (["descend"], True, Path("rows.json"), None),
-        (["updates"], False, None, Path("figures")),
+        ([], False, None, None, "cpu"),
+        (["descend"], True, Path("rows.json"), None, "cpu"),
+        (["updates"], False, None, Path("figures"), "cpu"),
     ]
 
 
