@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,31 @@ class Device(Protocol):
     def write(self, array: Any, values: NDArray[Any]) -> None:
         """Copies NumPy numbers to an array of the same bytes, in order after what was launched before."""
 
+    def product(self, out: Any, a: Any, b: Any, turn_a: bool, turn_b: bool, mode: str, accumulate: bool) -> None:
+        """``out = op(a) op(b)``, or added to it, as :func:`optlab.gpu.products.product` says."""
+
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         """Runs a kernel, in order after what was launched before; compiles it where it is new."""
+
+
+class GemmType(NamedTuple):
+    """A cudaDataType, and the NumPy name of the numbers that scale it."""
+
+    number: int
+    name: str
+
+
+FLOAT, DOUBLE, BFLOAT = GemmType(0, "float32"), GemmType(1, "float64"), GemmType(14, "float32")
+GEMM_TYPES = {
+    "float32": (FLOAT, FLOAT, 68),
+    "tf32": (FLOAT, FLOAT, 77),
+    "bf16": (BFLOAT, FLOAT, 68),
+    "float64": (DOUBLE, DOUBLE, 70),
+}
+"""What goes in, what comes out, and the cublasComputeType: 32F, 32F_FAST_TF32, 64F."""
+
+GEMM_DEFAULT = -1
+"""The cublasGemmAlgo by which cuBLAS chooses."""
 
 
 class CuPyDevice:
@@ -79,6 +102,22 @@ class CuPyDevice:
         """See :class:`Device`."""
         # From pageable memory: CUDA has staged the bytes when the call returns, so that the host may change its own.
         array.data.copy_from_host_async(values.ctypes.data, values.nbytes)
+
+    def product(self, out: Any, a: Any, b: Any, turn_a: bool, turn_b: bool, mode: str, accumulate: bool) -> None:
+        """See :class:`Device`."""
+        from cupy_backends.cuda.libs import cublas
+
+        handle = self.xp.cuda.device.get_cublas_handle()
+        inputs, output, compute = GEMM_TYPES[mode]
+        one, beta = (np.array(value, output.name) for value in (1, accumulate))
+        (m, n), k = out.shape, a.shape[0] if turn_a else a.shape[1]
+        # cuBLAS counts by columns: it is asked for the transpose, op(b)' op(a)'
+        right = (b.data.ptr, inputs.number, b.shape[1])
+        left = (a.data.ptr, inputs.number, a.shape[1])
+        result = (out.data.ptr, output.number, n)
+        scales = (one.ctypes.data, beta.ctypes.data)
+        sizes = (int(turn_b), int(turn_a), n, m, k)
+        cublas.gemmEx(handle, *sizes, scales[0], *right, *left, scales[1], *result, compute, GEMM_DEFAULT)
 
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         """See :class:`Device`."""

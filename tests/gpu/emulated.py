@@ -81,6 +81,11 @@ class EmulatedDevice:
         assert array.nbytes == values.nbytes and values.flags.c_contiguous
         ctypes.memmove(self.pointer(array), values.ctypes.data, values.nbytes)
 
+    def product(self, out: Any, a: Any, b: Any, turn_a: bool, turn_b: bool, mode: str, accumulate: bool) -> None:
+        left, right = (_widened(array.view(np.ndarray)) for array in (a, b))
+        found = (left.T if turn_a else left) @ (right.T if turn_b else right)
+        np.copyto(out, out + found if accumulate else found)
+
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         self.launched.append(kernel)
         kept = [np.array(self._value(each)) for each in arguments]
@@ -98,6 +103,11 @@ class EmulatedDevice:
         if isinstance(argument, np.ndarray):
             raise TypeError(f"a kernel was given a NumPy array of shape {argument.shape}")
         return np.float64(argument) if isinstance(argument, float) else np.int64(argument)
+
+
+def _widened(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Of uint16, the numbers of bfloat16 that the bits stand for."""
+    return (array.astype(np.uint32) << 16).view(np.float32) if array.dtype == np.uint16 else array
 
 
 def text(kernel: Kernel) -> str:
