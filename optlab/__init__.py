@@ -6,6 +6,7 @@ threads and every instruction set.
 
 from optlab import curvature, data, landscapes, nn, ops, random, schedules, stop
 from optlab.descend import descend
+from optlab.gpu.place import device
 from optlab.kernels.select import __version__, bits_version
 from optlab.landscape import Landscape
 from optlab.layout import Segment
@@ -55,6 +56,7 @@ __all__ = [
     "curvature",
     "data",
     "descend",
+    "device",
     "landscapes",
     "log_spaced",
     "nn",

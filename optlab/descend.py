@@ -65,7 +65,8 @@ def descend(
     Args:
         landscape: What to descend on.
         optimizer: The rule; its hyperparameters may be one per run.
-        x0: float32 or float64 starting points, ``(dim,)`` or ``(runs, dim)``; copied. One point is one run.
+        x0: float32 or float64 starting points, ``(dim,)`` or ``(runs, dim)``; copied. One point is one run. CuPy
+            arrays are followed on the GPU, a run in each thread, to the same bits, where the landscape is a listed one.
         steps: How many steps, >= 0.
         schedule: A factor on the learning rate as a function of an int64 array of steps.
         noise: ε >= 0, the variance per coordinate of the noise after each update.
@@ -86,7 +87,7 @@ def descend(
         progress: True for a bar on stderr, or a function of (fraction done, text).
 
     Returns:
-        The trajectory. After Ctrl-C it holds what was recorded, and ``interrupted`` is set.
+        The trajectory, on the device of x0. After Ctrl-C it holds what was recorded, and ``interrupted`` is set.
 
     Raises:
         TypeError: an argument is of the wrong type or dtype.
@@ -170,9 +171,7 @@ class _CompiledLoop:
         steps, study = self.study.record_steps, self.study
         if not study.probes or not steps or steps[bisect.bisect_left(steps, step) % len(steps)] != step:
             return
-        self.compiled.flush()
-        for name, probe in study.probes.items():
-            study.probed[name].append(np.array(probe.value(study.last.copy())))  # a probe may keep what it is given
+        study.probe()
 
 
 class _OutsideLoop(_CompiledLoop):

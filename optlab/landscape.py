@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optlab.checks import integer
+from optlab.gpu.device import device, on_gpu
+from optlab.gpu.landscape import Surface, check_point, evaluated
+from optlab.gpu.place import elsewhere
 from optlab.kernels.select import cpu
 from optlab.layout import flat
 from optlab.random import normal
@@ -34,7 +37,8 @@ class Landscape:
     """The common face of every landscape.
 
     Points are float32 or float64 arrays of shape ``(dim,)`` or ``(runs, dim)``; values come back with the runs axis of
-    the points, in the points' dtype.
+    the points, in the points' dtype. Those of CuPy are evaluated on the GPU, to the same bits, where the landscape is
+    one of the C++ list.
 
     Attributes:
         dim: The number of coordinates.
@@ -94,30 +98,46 @@ class Landscape:
         Raises:
             ValueError: x has a runs axis.
         """
-        cpu.check_point(x, "x")
+        check_point(x, "x")
         if x.ndim != 1:
             raise ValueError(f"x: got shape {x.shape}, expected one point ({self.dim},)")
-        columns = self.hvp(np.tile(x, (self.dim, 1)), np.eye(self.dim, dtype=x.dtype), batch)
+        xp = device().xp if on_gpu(x) else np
+        columns = self.hvp(xp.tile(x, (self.dim, 1)), xp.eye(self.dim, dtype=x.dtype), batch)
         return (columns + columns.T) / 2
 
     def sample(self, seed: int, step: int, run: int = 0, batch_size: int | None = None) -> Landscape:
         """This landscape with its randomness frozen; one without randomness is its own sample."""
         return self
 
+    def surface(self, dtype: np.dtype[Any]) -> Surface:
+        """The landscape on the GPU for a number type.
+
+        Raises:
+            TypeError: it has no kernel there.
+        """
+        raise TypeError(
+            f"landscape: {type(self).__name__} has no kernel for the GPU, expected a listed one; NumPy arrays, outside "
+            'of optlab.device("gpu"), the CPU takes it'
+        )
+
 
 class CompiledLandscape(Landscape):
-    """A landscape of the C++ list: ``kind`` names the entry, ``coefficients`` are its float64 arrays."""
+    """A landscape of the C++ list: ``kind`` names the entry, ``coefficients`` are its float64 arrays.
 
-    kind: str
+    One with another compiled function (``_build``) has no ``kind``.
+    """
+
+    kind: str | None = None
 
     def __init__(self, dim: int, coefficients: list[Array], rotation: Array | None = None, **truth: Any) -> None:
         super().__init__(dim, **truth)
         self.coefficients = coefficients
         self.rotation = rotation
         self._handles: dict[Any, Any] = {}
+        self._surfaces: dict[Any, Surface] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_handles": {}}
+        return {**self.__dict__, "_handles": {}, "_surfaces": {}}
 
     def _build(self, kernels: Any) -> Any:
         return kernels.listed(self.kind, self.dim, self.coefficients, self.rotation)
@@ -128,18 +148,32 @@ class CompiledLandscape(Landscape):
             self._handles[dtype] = self._build(cpu.Landscape32 if dtype == np.float32 else cpu.Landscape64)
         return self._handles[dtype]
 
+    def surface(self, dtype: np.dtype[Any]) -> Surface:
+        """See :meth:`Landscape.surface`; built once for each device."""
+        if self.kind is None:
+            return super().surface(dtype)
+        if (key := (device(), dtype)) not in self._surfaces:
+            room = self.handle(dtype).room
+            self._surfaces[key] = Surface(self.kind, self.dim, room, self.coefficients, self.rotation, dtype)
+        return self._surfaces[key]
+
     def value(self, x: Array, batch: Array | None = None) -> Any:
         """See :meth:`Landscape.value`."""
+        if elsewhere(x):
+            return _single(x, evaluated(self.surface, x, batch, value=True)["value"])
         return self._value(x, batch, None)
 
     def _value(self, x: Array, batch: Array | None, grad: Array | None) -> Any:
         cpu.check_point(x, "x")
         value = np.empty(x.shape[0] if x.ndim == 2 else 1, x.dtype)
         self.handle(x.dtype).evaluate(x, value=value, grad=grad, batch=batch)
-        return value if x.ndim == 2 else value[0]
+        return _single(x, value)
 
     def grad(self, x: Array, batch: Array | None = None, out: Array | None = None) -> Array:
         """See :meth:`Landscape.grad`."""
+        if elsewhere(x):
+            found: Array = evaluated(self.surface, x, batch, grad=True, out=out)["grad"]
+            return found
         cpu.check_point(x, "x")
         grad = np.empty_like(x) if out is None else out
         self.handle(x.dtype).evaluate(x, grad=grad, batch=batch)
@@ -147,16 +181,26 @@ class CompiledLandscape(Landscape):
 
     def value_and_grad(self, x: Array, batch: Array | None = None) -> tuple[Any, Array]:
         """See :meth:`Landscape.value_and_grad`; one pass over the data."""
+        if elsewhere(x):
+            made = evaluated(self.surface, x, batch, value=True, grad=True)
+            return _single(x, made["value"]), made["grad"]
         cpu.check_point(x, "x")
         grad = np.empty_like(x)
         return self._value(x, batch, grad), grad
 
     def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
         """See :meth:`Landscape.hvp`; exact, by dual numbers through the gradient."""
+        if elsewhere(x):
+            found: Array = evaluated(self.surface, x, batch, v=v)["hvp"]
+            return found
         cpu.check_point(x, "x")
         out = np.empty_like(x)
         self.handle(x.dtype).evaluate(x, hvp=out, v=v, batch=batch)
         return out
+
+
+def _single(x: Array, value: Array) -> Any:
+    return value if x.ndim == 2 else value[0]
 
 
 def random_rotation(dim: int, seed: int) -> NDArray[np.float64]:

@@ -9,12 +9,20 @@ from typing import Any
 import numpy as np
 
 from optlab.checks import integer, real
+from optlab.gpu import descend, training
+from optlab.gpu.device import device, on_gpu
+from optlab.gpu.landscape import check_point
+from optlab.gpu.network import Network
+from optlab.gpu.place import Card, place_of
 from optlab.kernels.select import cpu
 from optlab.landscape import CompiledLandscape, Landscape
 from optlab.optim import Optimizer
 from optlab.perturbation import Perturbation
 from optlab.stop import StopRule
 from optlab.trajectory import MAX_STEP, Array, Record, Trajectory, record_steps
+
+_JUMPED = ("perturbed_value", "perturbed_norm")
+"""What a state keeps, beside point and step, of where the last jump of each run began."""
 
 
 class Study:
@@ -26,14 +34,18 @@ class Study:
         for name, given, wanted in (("landscape", f, Landscape), ("optimizer", optimizer, Optimizer)):
             if not isinstance(given, wanted):
                 raise TypeError(f"{name}: got {type(given).__name__}, expected an optlab {wanted.__name__}")
-        cpu.check_point(x0, "x0")
+        check_point(x0, "x0")
         if x0.shape[-1] != f.dim:
             raise ValueError(f"x0: got {x0.shape[-1]} coordinates, expected {f.dim}")
-        if not np.isfinite(x0).all():
+        self.place = place_of(x0)
+        start = self.place.bring(x0, "x0")
+        if not self.place.xp.isfinite(start).all():
             raise ValueError("x0: got a coordinate that is NaN or infinite, expected finite numbers")
         self.f, self.optimizer = f, optimizer
-        self.last = np.array(x0, ndmin=2)
-        self.runs, self.dim = self.last.shape
+        self.surface = f.surface(x0.dtype) if isinstance(self.place, Card) else None
+        self.runs, self.dim = (1, *x0.shape)[-2:]
+        self.last: Array = self.place.empty((self.runs, self.dim), x0.dtype)
+        self.last[...] = start
         self.dtype = x0.dtype
         self.first = integer("first_step", first_step, 0, MAX_STEP)
         self.end = self.first + integer("steps", steps, 0, MAX_STEP - self.first)
@@ -96,9 +108,9 @@ class Study:
         self.setup["record_steps"] = self.record_steps
         rows = (len(self.record_steps), self.runs)
         self.arrays: dict[str, Array] = {"last": self.last}
-        self.arrays |= {name: np.empty(rows, self.dtype) for name in ("value", "grad_norm")}
+        self.arrays |= {name: self.place.empty(rows, self.dtype) for name in ("value", "grad_norm")}
         if record_x:
-            self.arrays["x"] = np.empty((*rows, self.dim), self.dtype)
+            self.arrays["x"] = self.place.empty((*rows, self.dim), self.dtype)
         if not isinstance(probes, Mapping | None):
             raise TypeError(f"probes: got {type(probes).__name__}, expected a dict of landscapes by name")
         self.probes = dict(probes or {})
@@ -117,27 +129,33 @@ class Study:
         self.setup["stops"] = [rule.compiled(self.dim) for rule in rules]
         self.state = self._state(state)
         self.setup["rule_step"] = int(self.state["step"])
-        self.arrays |= self.optimizer.unpacked(self.state)
-        self.arrays |= {
-            name: array for name, array in self.state.items() if name.startswith(("perturbed_", "averages"))
-        }
+        # Averages kept in bytes are unpacked on the CPU; the kernel of the GPU takes them as they are.
+        own = self.optimizer.unpacked(self.state) if self.surface is None else self.state
+        beside = {name: array for name, array in self.state.items() if name.startswith(("perturbed_", "averages"))}
+        self.arrays |= {**own, **beside}
         self.arrays["stop_step"] = np.full(self.runs, -1, np.int64)
         self.arrays["stop_reason"] = np.zeros(self.runs, np.int64)
-        handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None
-        kind = cpu.Study32 if self.dtype == np.float32 else cpu.Study64
         self.undo: dict[str, Array] = {}  # how to take back a jump whose step is never taken
         filled = {name: array for name, array in self.arrays.items() if array.size}  # nothing may be recorded
-        self.compiled = kind(handle, self.plan, self.setup, filled)
+        self.compiled = self._compiled(filled)
+
+    def _compiled(self, arrays: dict[str, Array]) -> Any:
+        if self.surface is not None:
+            kind = training.Study if isinstance(self.surface, Network) else descend.Study
+            return kind(self.surface, self.plan, self.setup, arrays)
+        handle = self.f.handle(self.dtype) if isinstance(self.f, CompiledLandscape) else None
+        kind = cpu.Study32 if self.dtype == np.float32 else cpu.Study64
+        return kind(handle, self.plan, self.setup, arrays)
 
     def _state(self, given: Mapping[str, Array] | None) -> dict[str, Array]:
         fresh: dict[str, Array] = self.optimizer.init(self.last, self.f.layout, runs_axis=True)
         if (jumps := self.setup["perturbation"]) is not None:
-            fresh["perturbed_x"] = np.zeros_like(self.last)
-            fresh |= {name: np.zeros(self.runs, self.dtype) for name in ("perturbed_value", "perturbed_norm")}
-            fresh["perturbed_step"] = np.full(self.runs, self.first - jumps.wait - 1, np.int64)
+            fresh["perturbed_x"] = self.place.xp.zeros_like(self.last)
+            fresh |= {name: self.place.hold(np.zeros(self.runs, self.dtype)) for name in _JUMPED}
+            fresh["perturbed_step"] = self.place.hold(np.full(self.runs, self.first - jumps.wait - 1, np.int64))
         if self.f.averages:  # means begin at 0, variances at 1
             begin = np.repeat([0.0, 1.0], self.f.averages // 2)
-            fresh["averages"] = np.tile(begin.astype(self.dtype), (self.runs, 1))
+            fresh["averages"] = self.place.hold(np.tile(begin.astype(self.dtype), (self.runs, 1)))
         if given is None:
             return fresh
         if not isinstance(given, Mapping):
@@ -145,14 +163,16 @@ class Study:
         if set(given) != set(fresh):
             raise ValueError(f"state: got entries {sorted(map(str, given))}, expected {sorted(fresh)}")
         for name, array in fresh.items():
-            old = np.asarray(given[name])
             if name == "format":
-                if str(old) != str(array):
-                    raise ValueError(f"state: got the state of {str(old)[:80]}, expected that of {str(array)[:80]}")
+                if str(given[name]) != str(array):
+                    old = str(given[name])[:80]
+                    raise ValueError(f"state: got the state of {old}, expected that of {str(array)[:80]}")
                 continue
-            if old.shape != array.shape or old.dtype != array.dtype:
-                raise ValueError(f"state: {name!r} is {old.dtype}{old.shape}, expected {array.dtype}{array.shape}")
-            fresh[name] = old.copy()
+            on_host = self.surface is None or name == "step"
+            one = np.asarray(given[name]) if on_host else self.place.bring(given[name], f"state: {name!r}")
+            if one.shape != array.shape or one.dtype != array.dtype:
+                raise ValueError(f"state: {name!r} is {one.dtype}{one.shape}, expected {array.dtype}{array.shape}")
+            array[...] = one
         return fresh
 
     def trajectory(self, interrupted: bool) -> Trajectory:
@@ -169,18 +189,32 @@ class Study:
         reason = self.arrays["stop_reason"] + 1
         if interrupted:
             reason[~stopped] = len(self.reasons) - 1
-        self.optimizer.pack(self.arrays, self.state)
+        if self.surface is None:
+            self.optimizer.pack(self.arrays, self.state)
         self.state["step"] += now - self.first
+        back = self.place.back
         return Trajectory(
             step=np.array(self.record_steps[:kept], np.int64),
-            value=self.arrays["value"][:kept],
-            grad_norm=self.arrays["grad_norm"][:kept],
-            x=self.arrays["x"][:kept] if "x" in self.arrays else None,
-            last=self.last,
-            state=self.state,
+            value=back(self.arrays["value"][:kept]),
+            grad_norm=back(self.arrays["grad_norm"][:kept]),
+            x=back(self.arrays["x"][:kept]) if "x" in self.arrays else None,
+            last=back(self.last),
+            state={name: back(array) for name, array in self.state.items()},
             stop_step=np.where(stopped, self.arrays["stop_step"], now),
             stop_reason=self.reasons[reason],
             last_step=now,
-            probes={name: np.array(rows[:kept]) for name, rows in self.probed.items()},
+            probes={name: _stacked(rows[:kept]) for name, rows in self.probed.items()},
             interrupted=interrupted,
         )
+
+    def probe(self) -> None:
+        """The values of the probes at the current points; stopped runs stay where they are."""
+        self.compiled.flush()
+        for name, probe in self.probes.items():
+            point = self.place.back(self.last.copy())  # a probe may keep what it is given
+            self.probed[name].append(probe.value(point).copy())
+
+
+def _stacked(rows: Sequence[Array]) -> Array:
+    xp = device().xp if rows and on_gpu(rows[0]) else np
+    return xp.stack(rows) if rows else np.array([])

@@ -58,6 +58,9 @@ def record_steps(record: Record, first: int, last: int) -> list[int]:
 class Trajectory:
     """The recorded paths of a study of many runs.
 
+    Arrays of floats, and of the state, are of the device of the starting points; ``step``, ``stop_step``,
+    ``stop_reason`` and the state's ``step`` and ``format`` are always NumPy's.
+
     Attributes:
         step: The steps recorded, ``(records,)`` int64.
         value: f(x) there, on the full objective, ``(records, runs)``.

@@ -21,6 +21,12 @@ void check_floats(const py::handle& given, const std::string& name) {
     gate<double>(given, name.c_str(), Access::read);
 }
 
+/// Numbers as a kernel of float sees them.
+py::array_t<float> as_float32(const py::handle& given) {
+  const std::vector<float> rounded = numbers<float>(given, "numbers", {-1});
+  return py::array_t<float>(static_cast<py::ssize_t>(rounded.size()), rounded.data());
+}
+
 }  // namespace
 
 int threads_now() {
@@ -40,6 +46,7 @@ void bind_gate(py::module_& m) {
   m.def("peak_operations", &peak_operations, py::arg("threads"), py::call_guard<ReleasedGil>());
   m.def("multiply_in_registers", &multiply_in_registers<float>, py::arg("operations"), py::arg("threads"),
         py::call_guard<ReleasedGil>());
+  m.def("as_float32", &as_float32, py::arg("numbers"), "A float64 vector, rounded as the kernels round theirs.");
   m.def("check_array", &check_floats, py::arg("array"), py::arg("name"),
         "Refuses whatever is not a float32 or float64 array that a kernel can take.");
   m.def("check_point", &check_point, py::arg("array"), py::arg("name"), py::arg("write") = false,

@@ -71,6 +71,7 @@ void bind_landscape(py::module_& m, const char* name) {
             const i64 rows = shaped.shape(0), dim = shaped.shape(1);
             return LandscapeHandle<R>{make_least_squares<R>(rows, dim, std::move(matrix), numbers<R>(b, "b", {rows}))};
           })
+      .def_property_readonly("room", [](const LandscapeHandle<R>& h) { return h.landscape->room(); })
       .def(
           "evaluate",
           [](const LandscapeHandle<R>& h, const py::handle& x, const py::handle& value, const py::handle& grad,

@@ -9,16 +9,14 @@
 namespace optlab {
 namespace {
 
+/// In the order of StopKind.
+const std::vector<std::string> kStopKinds{"grad_norm", "value", "distance", "box", "nonfinite"};
+
 template <class R>
 StopRule<R> stop_rule(const py::dict& given, i64 dim) {
-  using Kind = typename StopRule<R>::Kind;
   StopRule<R> rule;
-  const auto kind = py::cast<std::string>(given["kind"]);
-  rule.kind = kind == "grad_norm"  ? Kind::grad_norm
-              : kind == "value"    ? Kind::value
-              : kind == "distance" ? Kind::distance
-              : kind == "box"      ? Kind::box
-                                   : Kind::nonfinite;
+  const auto kind = std::find(kStopKinds.begin(), kStopKinds.end(), py::cast<std::string>(given["kind"]));
+  rule.kind = static_cast<StopKind>(kind - kStopKinds.begin());
   rule.threshold = number<R>(given["threshold"]);
   rule.below = py::cast<bool>(given["below"]);
   if (!given.contains("low")) return rule;
@@ -60,9 +58,7 @@ class StudyHandle {
     if (s.batch_size && (!s.landscape || !s.landscape->samples()))
       throw py::value_error("batch_size: expected 0 where the landscape is not a finite sum");
     const auto sampling = py::cast<std::string>(setup["sampling"]);
-    s.sampling = sampling == "shuffle" ? Sampling::shuffle
-                 : sampling == "order" ? Sampling::order
-                                       : Sampling::replacement;
+    s.sampling = sampling_named(sampling);
     s.seed = py::cast<u64>(setup["seed"]);
     s.noise = number<R>(setup["noise"]);
     if (!setup["gradient_noise"].is_none())
@@ -143,9 +139,20 @@ void bind(py::module_& m, const char* name) {
       .def_property_readonly("step", &S::step);
 }
 
+/// The sample numbers of consecutive steps of one run: a row of `out` for each. It comes from our own Python.
+void batch_indices(py::array_t<std::int64_t, py::array::c_style> out, const std::string& sampling, i64 samples,
+                   u64 seed, i64 first_step, u32 run) {
+  Batches batches(sampling_named(sampling), out.shape(1));
+  auto* to = reinterpret_cast<i64*>(out.mutable_data());
+  for (py::ssize_t k = 0; k < out.shape(0); ++k) batches.at(to + k * out.shape(1), first_step + k, run, samples, seed);
+}
+
 }  // namespace
 
 void bind_study(py::module_& m) {
+  m.attr("stop_kinds") = kStopKinds;
+  m.def("batch_indices", &batch_indices, py::arg("out").noconvert(), py::arg("sampling"), py::arg("samples"),
+        py::arg("seed"), py::arg("first_step"), py::arg("run"));
   bind<float>(m, "Study32");
   bind<double>(m, "Study64");
 }

@@ -1,5 +1,6 @@
 // Which samples a step of a run sees.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "noise.hpp"
@@ -8,6 +9,10 @@ namespace optlab {
 
 /// replacement: drawn afresh; shuffle: every epoch in a new random order; order: every epoch as the data lie.
 enum class Sampling { replacement, shuffle, order };
+
+inline Sampling sampling_named(const std::string& name) {
+  return name == "shuffle" ? Sampling::shuffle : name == "order" ? Sampling::order : Sampling::replacement;
+}
 
 /// The batches of one run. An epoch's order is drawn once and kept, four bytes a sample.
 class Batches {

@@ -102,6 +102,8 @@ class Landscape {
     return supports(Layout::elements) ? cheaper_layout<R>(runs, dim, noisy) : Layout::runs;
   }
   virtual i64 samples() const { return 0; }
+  /// How many numbers an entry of the list works on beside a point.
+  virtual i64 room() const { return 0; }
   /// Whether points in the layout of elements may stand anywhere in memory, without room behind them: then nothing is
   /// copied, and hvp() is asked for in that layout alone.
   virtual bool in_place() const { return false; }

@@ -13,6 +13,7 @@ class MatrixLandscape final : public Landscape<R> {
   MatrixLandscape(i64 dim, std::vector<R> coefficients)
       : Landscape<R>(dim), coefficients_(std::move(coefficients)), room_(F::room(dim, coefficients_.data())) {}
   bool supports(Layout layout) const override { return layout == Layout::runs; }
+  i64 room() const override { return room_; }
   void value(R* out, const P* x, Layout, Batch, Buffer<P>& scratch) const override {
     scratch.reserve(room_);
     store(out, F::template value<P>(x, this->dim, coefficients_.data(), scratch.get()));

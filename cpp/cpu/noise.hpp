@@ -81,22 +81,17 @@ void draw_row(R* out, i64 dim, u32 run, DrawAddress at, i64 first_element = 0) {
       first_element);
 }
 
-/// A uniform draw from the ball of the given radius around 0 (normals z, then radius * U^(1/dim) z / |z|). U comes from
-/// the block behind the last element, so that it is independent of z in every stream.
+/// A uniform draw from the ball of the given radius around 0.
 template <class R>
 void draw_ball(R* out, i64 dim, R radius, u32 run, DrawAddress at) {
-  constexpr int words = Number<R>::words, lanes = kLanes<R>;
+  constexpr int lanes = kLanes<R>;
   draw_row<R, Normal>(out, dim, run, at);
   R square;
   sum_terms<R, false>(&square, dim, [&](i64 p) {
     const Pack<R> z = load_part(out + p * lanes, std::min<i64>(lanes, dim - p * lanes));
     return z * z;
   });
-  Bits<R> bits[words];
-  R u[words];
-  RandomWords<R>::draw(bits, static_cast<Bits<R>>((dim + words - 1) / words), run, at.step, at.stream, at.seed);
-  Uniform::apply<R>(u, bits);
-  const R scale = radius * exp<R>(log<R>(u[0]) / static_cast<R>(dim)) / sqrt<R>(square);
+  const R scale = ball_scale(radius, dim, square, run, at.step, at.stream, at.seed);
   for (i64 i = 0; i < dim; ++i) out[i] = out[i] * scale;
 }
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "environment.hpp"
-#include "optlab/norm_factors.hpp"
 #include "optlab/loops/update.hpp"
+#include "optlab/norm_factors.hpp"
 #include "sums.hpp"
 
 namespace optlab {
@@ -14,13 +14,12 @@ namespace {
 /// Norms of every segment of runs in the lanes, added up.
 template <class R, class Visit>
 Pack<R> norm_of_runs(const std::vector<Segment>& segments, Visit element) {
-  CarriedTotal<Pack<R>> all;
+  NormOfSegments<Pack<R>> norm;
   for (const Segment& segment : segments) {
-    Sum<Pack<R>> sum;
-    for (i64 i = segment.begin; i < segment.end; ++i) sum.add(element(i) * element(i));
-    all.add(sum.result());
+    for (i64 i = segment.begin; i < segment.end; ++i) norm.add(element(i));
+    norm.end_segment();
   }
-  return sqrt<Pack<R>>(all.result());
+  return norm.result();
 }
 
 }  // namespace

@@ -52,7 +52,10 @@ OPTLAB_HD void store_codes(unsigned char* to, PackU codes, i64 n) {
   std::memcpy(to, &bytes, static_cast<std::size_t>(n));
 }
 
-OPTLAB_HD PackU larger(PackU a, PackU b) {
+}  // namespace
+
+template <>
+OPTLAB_HD PackU larger<PackU>(PackU a, PackU b) {
 #if defined(__AVX512F__)
   return (PackU)_mm512_maskz_max_epu32(0xffff, (__m512i)a, (__m512i)b);
 #elif defined(__AVX2__)
@@ -63,8 +66,6 @@ OPTLAB_HD PackU larger(PackU a, PackU b) {
   return a > b ? a : b;
 #endif
 }
-
-}  // namespace
 
 template <>
 OPTLAB_HD PackU not_below_zero<PackU>(PackU x) {
@@ -242,19 +243,8 @@ void round_elements(float* const* states, i64 first, i64 n, StepAddress at) {
 
 void round_runs(PackF* const* states, i64 first, i64 n, StepAddress at) {
   const PackU run = lane_numbers<float>() + at.run;
-  each_block(n, [&](i64 b, i64 count) {
-    PackU worst[2] = {};
-    for (i64 i = b; i < b + count; ++i)
-      for (int k = 0; k < 2; ++k) worst[k] = larger(worst[k], (PackU)states[k][i] & 0x7fffffffu);
-    const PackF scale[2] = {block_scale((PackF)worst[0]), block_scale((PackF)worst[1])};
-    const PackF inverse[2] = {reciprocal(scale[0]), reciprocal(scale[1])};
-    for (i64 i = b; i < b + count; ++i) {
-      const PackU number = PackU{} + static_cast<u32>(first + i), hash = mixed(hash_seed<PackU>(number, run, at.step));
-      PackF &m = states[0][i], &v = states[1][i];
-      m = First::decode(First::encode(m * inverse[0], First::dither(hash))) * scale[0];
-      v = Second::decode(Second::encode(v * inverse[1], Second::dither(hash))) * scale[1];
-    }
-  });
+  each_block(
+      n, [&](i64 b, i64 count) { round_block<PackF>(states[0] + b, states[1] + b, first + b, count, run, at.step); });
 }
 
 void encode_exactly(const QuantizedStates& out, float* const* states, i64 n) {

@@ -62,11 +62,6 @@ void update(R* x, const R* g, R* const* states, i64 n, const Pack<R>* constants,
   }
 }
 
-template <class F, class T>
-OPTLAB_HD T measured(T x, T g, T* s, const T* c, u32 flags) {
-  return F::measure(x, effective_gradient(x, g, c, flags), s, c + Around::constants);
-}
-
 template <class F, class R>
 void measure_runs(Pack<R>* squares, const Pack<R>* x, const Pack<R>* g, R* const* states, i64 n, const Pack<R>* c,
                   u32 flags) {

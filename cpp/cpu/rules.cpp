@@ -16,11 +16,7 @@ std::vector<std::string> split(const char* names) {
 
 template <class F, class T>
 void prepare(const T* parameters, i64 step, u32 flags, T* constants) {
-  T own[F::parameters];
-  for (int k = 0; k < F::parameters; ++k) own[k] = parameters[Around::parameters + k];
-  own[0] = own[0] * parameters[Around::lr_ratio];
-  Around::prepare(parameters, own[0], flags, constants);
-  F::prepare(own, step, constants + Around::constants);
+  prepare_constants<F, T>(parameters, step, flags, constants);
 }
 
 template <class F, class R>

@@ -31,7 +31,7 @@ Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
   if (!setup_.gradient_noise.empty()) setup_.gradient_noise.resize(padded);
   const R inf = Number<R>::from_bits(Constants<R>::infinity);
   for (StopRule<R>& rule : setup_.stops) {  // behind the end: weight 0, or inside every box
-    const bool box = rule.kind == StopRule<R>::Kind::box;
+    const bool box = rule.kind == StopKind::box;
     rule.low.resize(padded, box ? -inf : R(0));
     rule.high.resize(padded, box ? inf : R(0));
   }
@@ -51,7 +51,7 @@ Study<R>::Study(StudySetup<R> setup, StudyArrays<R> arrays)
 template <class R>
 bool Study<R>::may_stand_in_place() const {
   const auto packed = [](const StopRule<R>& rule) {
-    return rule.kind == StopRule<R>::Kind::distance || rule.kind == StopRule<R>::Kind::box;
+    return rule.kind == StopKind::distance || rule.kind == StopKind::box;
   };
   return layout_ == Layout::elements && setup_.landscape && setup_.landscape->in_place() && setup_.noise == R(0) &&
          std::none_of(setup_.stops.begin(), setup_.stops.end(), packed);

@@ -11,13 +11,13 @@
 #include "landscape.hpp"
 #include "noise.hpp"
 #include "optimizer.hpp"
+#include "optlab/stopping.hpp"
 
 namespace optlab {
 
 template <class R>
 struct StopRule {
-  enum class Kind { grad_norm, value, distance, box, nonfinite };
-  Kind kind;
+  StopKind kind;
   R threshold = 0;
   bool below = true;         ///< stop at or below the threshold, else at or above
   std::vector<R> low, high;  ///< box: the bounds; distance: center and weight of every coordinate
@@ -43,7 +43,6 @@ struct StudyArrays {
   R *perturbed_x, *perturbed_value, *perturbed_norm;  // where the last perturbation began, its value and gradient norm
   i64* perturbed_step;
 };
-inline constexpr i64 kNoDecrease = -1;
 
 template <class R>
 struct StudySetup {

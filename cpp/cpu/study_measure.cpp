@@ -84,18 +84,16 @@ void Study<R>::measure_norm(i64 group, Workspace& w) const {
   for (int lane = 0; lane < width_; ++lane) w.norm[lane] = sqrt<R>(w.norm[lane]);
 }
 
-/// A rule's quantity per lane, to be compared with its threshold. Box: the largest excess over a bound; nonfinite: 0 or
-/// NaN.
+/// A rule's quantity per lane, to be compared with its threshold.
 template <class R>
 void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R* out) const {
-  using Kind = typename StopRule<R>::Kind;
   const int lanes = lanes_of(group);
-  if (rule.kind == Kind::grad_norm) {
+  if (rule.kind == StopKind::grad_norm) {
     measure_norm(group, w);
     std::copy(w.norm, w.norm + lanes, out);
     return;
   }
-  if (rule.kind == Kind::value) {
+  if (rule.kind == StopKind::value) {
     measure_value(group, w);
     std::copy(w.value, w.value + lanes, out);
     return;
@@ -105,11 +103,8 @@ void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R*
   const auto bound = [&](const std::vector<R>& of, i64 p) {
     return runs ? splat(of[static_cast<std::size_t>(p)]) : optlab::load(of.data() + p * kLanes<R>);
   };
-  if (rule.kind == Kind::distance) {
-    const auto term = [&](i64 p) {
-      const P d = x[p] - bound(rule.low, p);
-      return bound(rule.high, p) * (d * d);
-    };
+  if (rule.kind == StopKind::distance) {
+    const auto term = [&](i64 p) { return distance_term<P>(x[p], bound(rule.low, p), bound(rule.high, p)); };
     if (runs)
       sum_terms<R, true>(out, setup_.dim, term);
     else
@@ -117,23 +112,21 @@ void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R*
     for (int lane = 0; lane < lanes; ++lane) out[lane] = sqrt<R>(out[lane]);
     return;
   }
-  P worst = splat(rule.kind == Kind::box ? -Number<R>::from_bits(Constants<R>::infinity) : R(0));
+  P worst = splat(rule.kind == StopKind::box ? -Number<R>::from_bits(Constants<R>::infinity) : R(0));
   for (i64 p = 0; p < packs_; ++p) {
-    if (rule.kind == Kind::nonfinite) {
+    if (rule.kind == StopKind::nonfinite) {
       const R* from = reinterpret_cast<const R*>(x + p);
       const i64 left = runs ? kLanes<R> : setup_.dim - p * kLanes<R>;
       worst = worst + (left >= kLanes<R> ? optlab::load(from) : load_part(from, left)) * R(0);
       continue;
     }
-    const P below = bound(rule.low, p) - x[p], above = x[p] - bound(rule.high, p);
-    const P excess = select<P>(below > above, below, above);
-    worst = select<P>(excess > worst, excess, worst);
+    worst = further_out<P>(worst, x[p], bound(rule.low, p), bound(rule.high, p));
   }
   alignas(kRegister) R lane_worst[kLanes<R>];
   optlab::store(lane_worst, worst);
   if (runs)
     std::copy(lane_worst, lane_worst + lanes, out);
-  else if (rule.kind == Kind::box)
+  else if (rule.kind == StopKind::box)
     *out = *std::max_element(lane_worst, lane_worst + kLanes<R>);
   else {
     *out = R(0);
@@ -149,11 +142,8 @@ void Study<R>::check_stops(i64 group, i64 t, Workspace& w) {
     measure_stop(rule, group, w, measured);
     for (int lane = 0; lane < lanes_of(group); ++lane) {
       if (!active_[static_cast<std::size_t>(run_of(group, lane))]) continue;
-      const R q = measured[lane];
-      const bool stop = rule.kind == StopRule<R>::Kind::nonfinite ? q != q
-                        : rule.below                              ? q <= rule.threshold
-                                                                  : q >= rule.threshold;
-      if (stop) stop_run(group, lane, t, static_cast<i64>(k) + 1, w);
+      if (is_met(rule.kind, rule.below, measured[lane], rule.threshold))
+        stop_run(group, lane, t, static_cast<i64>(k) + 1, w);
     }
   }
 }

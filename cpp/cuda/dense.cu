@@ -15,6 +15,7 @@ struct Follow {
   R parameter, keep_scale, kept;
   i64 threshold, run, stream;
   u64 seed;
+  i64 base;  ///< the number of the first element among all that are drawn at this address
   StepCounter counter;
 
   __device__ bool drops() const { return threshold >= 0; }
@@ -26,7 +27,8 @@ struct Follow {
 
   /// The factors of `count` elements from `element` on, which may lie in two blocks.
   template <int count>
-  __device__ void mask(R* factors, i64 element) const {
+  __device__ void mask(R* factors, i64 of_array) const {
+    const i64 element = base + of_array;
     static_assert(count <= kUnit, "more would lie in three blocks");
     u32 words[2 * kUnit];
     const int offset = static_cast<int>(element % kUnit);
@@ -192,14 +194,11 @@ struct BackwardTangent {
 
 }  // namespace dense
 
-#define OPTLAB_FOLLOW_ARGUMENTS \
-  R parameter, R keep_scale, R kept, i64 threshold, i64 run, i64 stream, u64 seed, i64 first_step, const i64 *done
-#define OPTLAB_FOLLOW                                            \
-  dense::Follow<R> {                                             \
-    parameter, keep_scale, kept, threshold, run, stream, seed, { \
-      first_step, done                                           \
-    }                                                            \
-  }
+#define OPTLAB_FOLLOW_ARGUMENTS                                                                              \
+  R parameter, R keep_scale, R kept, i64 threshold, i64 run, i64 stream, u64 seed, i64 base, i64 first_step, \
+      const i64 *graph
+#define OPTLAB_FOLLOW \
+  (dense::Follow<R>{parameter, keep_scale, kept, threshold, run, stream, seed, base, StepCounter{first_step, graph}})
 
 /// y = mask f(z + bias) of a flat array; y may be z.
 template <class F, class R>

@@ -21,12 +21,14 @@ OPTLAB_HD bool aligned(const T* pointer) {
   return (reinterpret_cast<u64>(pointer) & 15) == 0;
 }
 
-/// Where draws and constants of the step now being taken stand: `first`, and how far a replayed graph has come.
+/// Which step is being taken. Inside of a graph, which is replayed for many, the numbers stand on the device: the place
+/// of the step in tables, the step by which is drawn, and the step that the optimizer's state has come to.
 struct StepCounter {
-  i64 first;
-  const i64* done;  ///< null outside of a graph
-  OPTLAB_HD i64 offset() const { return done ? *done : 0; }
-  OPTLAB_HD i64 step() const { return first + offset(); }
+  i64 first;         ///< outside of a graph: both steps
+  const i64* graph;  ///< null outside
+  OPTLAB_HD i64 offset() const { return graph ? graph[0] : 0; }
+  OPTLAB_HD i64 step() const { return graph ? graph[1] : first; }
+  OPTLAB_HD i64 rule_step() const { return graph ? graph[2] : first; }
 };
 
 /// Standard normals of the elements of one Philox block.
@@ -53,6 +55,28 @@ OPTLAB_HD R fold_lanes(R strip) {
 #pragma unroll
   for (int half = kStrips / 2; half > 0; half /= 2) strip = strip + __shfl_down_sync(kWholeWarp, strip, half);
   return strip;
+}
+
+/// The sum of every width-th number of [from, to), by one block, in an order that depends on their count alone; in the
+/// first thread.
+template <class R>
+__device__ R total(const R* sums, i64 from, i64 to, int width) {
+  __shared__ R totals[kThreads], carries[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  CarriedTotal<R> own;
+  for (i64 k = from + thread; k < to; k += kThreads) own.add(sums[k * width]);
+  totals[thread] = own.total;
+  carries[thread] = own.carry;
+  for (int half = kThreads / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (thread >= half) continue;
+    own.add(totals[thread + half]);
+    own.carry = own.carry + carries[thread + half];
+    totals[thread] = own.total;
+    carries[thread] = own.carry;
+  }
+  __syncthreads();  // the next call may write
+  return own.result();
 }
 
 }  // namespace optlab

@@ -63,7 +63,7 @@ struct QuantizedBlock {
   unsigned char* codes[2];
   i64 first, left;  ///< the number of the first element in the run, and how many there are, the block's or more
   u32 run, flags;
-  u64 step;
+  u64 step, rule_step;  ///< by which noise is drawn, and by which roundings are dithered
 
   static __device__ i64 place(int group) { return group * 128 + 4 * static_cast<i64>(threadIdx.x % 32); }
 
@@ -108,7 +108,7 @@ struct QuantizedBlock {
       u32 words[2] = {};
 #pragma unroll
       for (int l = 0; l < 4; ++l) {
-        const u32 hash = mixed<u32>(hash_seed<u32>(static_cast<u32>(first + place(k) + l), run, step));
+        const u32 hash = mixed<u32>(hash_seed<u32>(static_cast<u32>(first + place(k) + l), run, rule_step));
         words[0] |= First::encode(m[4 * k + l] * inverse[0], First::dither(hash)) << (8 * l);
         words[1] |= Second::encode(v[4 * k + l] * inverse[1], Second::dither(hash)) << (8 * l);
       }
@@ -127,8 +127,9 @@ __device__ inline unsigned char* bytes(float* state) {
 /// Blocks (chunk, run). A piece's states are the bytes and scales of its first run; scales of a run stand `scale_count`
 /// behind those of the one before.
 template <bool noisy>
-__global__ void __launch_bounds__(kThreads, 2) update_quantized(OPTLAB_STEP_ARGUMENTS(float), const Chunk* chunks,
-                                                                i64 flags, float sigma, u64 seed, i64 scale_count) {
+__global__ void __launch_bounds__(kThreads, 2)
+    update_quantized(OPTLAB_STEP_ARGUMENTS(float), const Chunk* chunks, i64 flags, float sigma, u64 seed, i64 first_run,
+                     i64 scale_count) {
   const Step<float> step{OPTLAB_STEP};
   const Chunk chunk = chunks[blockIdx.x];
   const Piece<float>& piece = pieces[chunk.piece];
@@ -146,9 +147,10 @@ __global__ void __launch_bounds__(kThreads, 2) update_quantized(OPTLAB_STEP_ARGU
                                  {bytes(piece.states[0]) + at, bytes(piece.states[1]) + at},
                                  piece.first + begin,
                                  piece.n - begin,
-                                 static_cast<u32>(run),
+                                 static_cast<u32>(first_run + run),
                                  static_cast<u32>(flags),
-                                 static_cast<u64>(step.counter.step())};
+                                 static_cast<u64>(step.counter.step()),
+                                 static_cast<u64>(step.counter.rule_step())};
       block.update<noisy>(c, sigma, seed);
     }
   }

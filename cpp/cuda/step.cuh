@@ -38,10 +38,7 @@ struct Step {
 // Every launch of a step is given it in this way, since arguments are plain numbers and pointers.
 #define OPTLAB_STEP_ARGUMENTS(R)                                                                           \
   const Piece<R>*pieces, i64 count, i64 runs, i64 dim, i64 rows, R *constants, i64 stride, i64 first_step, \
-      const i64 *done
-#define OPTLAB_STEP                                                \
-  pieces, count, runs, dim, rows, constants, stride, StepCounter { \
-    first_step, done                                               \
-  }
+      const i64 *graph
+#define OPTLAB_STEP pieces, count, runs, dim, rows, constants, stride, (StepCounter{first_step, graph})
 
 }  // namespace optlab

@@ -63,28 +63,6 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-/// The sum of every width-th number of [from, to), by one block, in an order that depends on their count alone; in the
-/// first thread.
-template <class R>
-__device__ R total(const R* sums, i64 from, i64 to, int width) {
-  __shared__ R totals[kThreads], carries[kThreads];
-  const int thread = static_cast<int>(threadIdx.x);
-  CarriedTotal<R> own;
-  for (i64 k = from + thread; k < to; k += kThreads) own.add(sums[k * width]);
-  totals[thread] = own.total;
-  carries[thread] = own.carry;
-  for (int half = kThreads / 2; half > 0; half /= 2) {
-    __syncthreads();
-    if (thread >= half) continue;
-    own.add(totals[thread + half]);
-    own.carry = own.carry + carries[thread + half];
-    totals[thread] = own.total;
-    carries[thread] = own.carry;
-  }
-  __syncthreads();  // the next call may write
-  return own.result();
-}
-
 template <class R>
 __device__ i64 end_of(const Piece<R>& piece) {
   return piece.first_block + (piece.n + kSumBlock - 1) / kSumBlock;

@@ -105,14 +105,14 @@ __device__ void update_part(const Part<F, R>& part, const Element<F, R, noisy>& 
 /// Blocks (chunk, run): the rule, and noise with the standard deviation sigma.
 template <class F, class R, bool noisy>
 __global__ void __launch_bounds__(kThreads, noisy ? 1 : 2)
-    update(OPTLAB_STEP_ARGUMENTS(R), const Chunk* chunks, i64 flags, R sigma, u64 seed) {
+    update(OPTLAB_STEP_ARGUMENTS(R), const Chunk* chunks, i64 flags, R sigma, u64 seed, i64 first_run) {
   const Step<R> step{OPTLAB_STEP};
   const Chunk chunk = chunks[blockIdx.x];
   const Piece<R>& piece = pieces[chunk.piece];
   const i64 begin = chunk.part * kChunk;
   for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
-    const Element<F, R, noisy> each(step.constants_of(chunk.piece, run), static_cast<u32>(flags), static_cast<u32>(run),
-                                    sigma, seed, step.counter.step());
+    const Element<F, R, noisy> each(step.constants_of(chunk.piece, run), static_cast<u32>(flags),
+                                    static_cast<u32>(first_run + run), sigma, seed, step.counter.step());
     update_part(Part<F, R>(piece, run * dim + begin, run * dim + begin, piece.n - begin), each, piece.first + begin);
   }
 }

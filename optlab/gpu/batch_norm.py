@@ -114,6 +114,26 @@ def batch_norm_forward(
     return y, mean, rstd
 
 
+def forward(
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    eps: float,
+    averages: tuple[Array, Array] | None,
+    momentum: float,
+    out: tuple[Array, Array, Array],
+    scratch: Array,
+) -> None:
+    """The same for a captured graph: averages of mean and unbiased variance move by this share, and are not counted."""
+    a = Arrays(x, out, ("y", "mean", "rstd"))
+    y, mean, rstd = a.out(a.shape), a.out(a.row), a.out(a.row)
+    kept: dict[str, Any] = {}
+    if averages is not None:
+        own = [a.update(array, "averages", a.row) for array in averages]
+        kept = {"running_mean": own[0], "running_var": own[1], "momentum": momentum}
+    a.run(FORWARD, scratch, out=y, first=mean, second=rstd, x=a.x, gamma=gamma, beta=beta, eps=eps, **kept)
+
+
 def _running(a: Arrays, running: Any, momentum: float | None) -> dict[str, Any]:
     if momentum is not None:
         momentum = checks.real("momentum", momentum, 0, 1)

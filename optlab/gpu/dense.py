@@ -2,7 +2,7 @@
 
 The functions named as in :mod:`optlab.ops` are those of that module; the others are the parts of a linear layer, which
 allocate nothing where ``out``/``scratch`` are given, so that a CUDA graph can capture them: there, a
-:class:`Follow` with ``done`` draws the mask of step ``step + done``.
+:class:`Follow` with ``graph`` draws the mask of the step that is taken.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ PARAMETERS = {"leaky_relu": ("negative_slope", 0.01, 0.0, False), "elu": ("alpha
 
 
 class Follow(NamedTuple):
-    """Activation and dropout, checked; ``done`` counts the steps of a captured graph."""
+    """Activation and dropout, checked.
+
+    ``base`` is the number of the array's first element among all that are drawn at the address; inside of a captured
+    graph, ``graph`` says on the device which step is taken (``StepCounter`` of ``cuda/grid.cuh``).
+    """
 
     activation: str = "identity"
     parameter: float = 0.0
@@ -38,7 +42,8 @@ class Follow(NamedTuple):
     stream: int = DROPOUT
     step: int = 0
     run: int = 0
-    done: Array | None = None
+    base: int = 0
+    graph: Array | None = None
 
     @property
     def identity(self) -> bool:
@@ -50,7 +55,7 @@ class Follow(NamedTuple):
         real = np.dtype(dtype).type
         threshold = math.ceil(self.p * 2**24) if self.p > 0 else -1
         numbers = [real(self.parameter), real(1 / (1 - self.p)), real(1 - self.p)]
-        return [*numbers, threshold, self.run, self.stream, np.uint64(self.seed), self.step, self.done]
+        return [*numbers, threshold, self.run, self.stream, np.uint64(self.seed), self.base, self.step, self.graph]
 
     def kernel(self, name: str, real: str) -> Any:
         """The instantiation for this activation."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -45,6 +45,13 @@ class Device(Protocol):
 
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         """Runs a kernel, in order after what was launched before; compiles it where it is new."""
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        """What replays the launches of some work, which are recorded and not run.
+
+        The work was run before, so that its kernels are loaded. It neither allocates, nor waits, nor writes from the
+        host.
+        """
 
 
 class GemmType(NamedTuple):
@@ -127,6 +134,18 @@ class CuPyDevice:
             module.load(compiled.code)
             function = self._functions[kernel] = module.get_function(compiled.symbol)
         function(grid, block, tuple(np.uint64(0) if each is None else each for each in arguments))
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        """See :class:`Device`."""
+        stream = self.xp.cuda.Stream()
+        with stream:
+            stream.begin_capture()
+            try:
+                work()
+            finally:
+                graph = stream.end_capture()
+        replay: Callable[[], None] = graph.launch
+        return replay
 
 
 def _cupy() -> Any:

@@ -20,7 +20,7 @@ def real_dtype(array: Array, name: str) -> Any:
     Raises:
         TypeError: it is not float32 or float64.
     """
-    _on_device(array, name)
+    on_device(array, name)
     if array.dtype not in (np.float32, np.float64):
         raise TypeError(f"{name}: got dtype {array.dtype}, expected float32 or float64")
     return array.dtype
@@ -50,7 +50,7 @@ def check(array: Array, name: str, dtype: Any, shape: Sequence[int] | None = Non
         TypeError: it is no array of the GPU, or of another dtype.
         ValueError: its shape differs, or it is strided.
     """
-    _on_device(array, name)
+    on_device(array, name)
     if array.dtype != dtype:
         raise TypeError(f"{name}: got dtype {array.dtype}, expected {np.dtype(dtype)}")
     if shape is not None and (
@@ -63,11 +63,17 @@ def check(array: Array, name: str, dtype: Any, shape: Sequence[int] | None = Non
     return array
 
 
-def _on_device(array: Array, name: str) -> None:
+def on_device(array: Array, name: str) -> Array:
+    """An array of the device.
+
+    Raises:
+        TypeError: it is something else.
+    """
     if isinstance(array, np.ndarray) and not on_gpu(array):
         raise TypeError(f"{name}: got a NumPy array beside arrays of the GPU, expected a CuPy array (cupy.asarray)")
     if not on_gpu(array):
         raise TypeError(f"{name}: got {type(array).__name__}, expected a CuPy array")
+    return array
 
 
 def check_separate(arrays: Sequence[tuple[str, Array]]) -> None:

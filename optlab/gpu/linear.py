@@ -142,8 +142,8 @@ def linear_backward_tangent(
     dweight_dot, dbias_dot = a.out(a.weights), a.out((a.outer,))
     a.check()
     dz_dot, dz = empty(a.outputs, a.dtype), empty(a.outputs, a.dtype)
-    at = [turning if value_dot is None else value_dot, upper, upper if value is None else value]
-    dense.backward_tangent(dz_dot, dz, dbias_dot, turning, *at, a.follow, a.room())
+    at, at_dot = upper if value is None else value, turning if value_dot is None else value_dot
+    dense.backward_tangent(dz_dot, dz, dbias_dot, turning, at_dot, upper, at, a.follow, a.room())
     a.product(dweight_dot, dz_dot, a.x, turn_a=True)
     if move is not None:
         a.product(dweight_dot, dz, move, turn_a=True, accumulate=True)

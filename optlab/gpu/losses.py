@@ -33,12 +33,14 @@ class Reduction(NamedTuple):
     divisor: int
 
 
-def reduction_of(given: Any, terms: int, rows: int | None = None) -> Reduction:
-    """The reduction of this name; rows: what "batchmean" divides by, where it is offered.
+def reduction_of(given: str | Reduction, terms: int, rows: int | None = None) -> Reduction:
+    """The reduction of this name, or one that is given; rows: what "batchmean" divides by, where it is offered.
 
     Raises:
         ValueError: there is none.
     """
+    if isinstance(given, Reduction):
+        return given
     known = {"mean": Reduction(False, terms), "sum": Reduction(False, 1), "none": Reduction(True, 1)}
     if rows:
         known["batchmean"] = Reduction(False, rows)
@@ -76,7 +78,7 @@ def softmax_cross_entropy(
     logits: Array,
     labels: Array,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: str | Reduction = "mean",
     gradient: bool = True,
     out: Out = None,
     scratch: Array | None = None,
@@ -91,7 +93,7 @@ def softmax_cross_entropy_tangent(
     logits: Array,
     labels: Array,
     label_smoothing: float = 0.0,
-    reduction: str = "mean",
+    reduction: str | Reduction = "mean",
     out: Out = None,
     scratch: Array | None = None,
 ) -> tuple[Array, Array]:
@@ -106,7 +108,7 @@ def _cross_entropy(
     logits: Array,
     labels: Array,
     label_smoothing: float,
-    reduction: str,
+    reduction: str | Reduction,
     gradient: bool,
     scratch: Array | None,
 ) -> tuple[Array, Any]:
@@ -140,7 +142,7 @@ def _elementwise(
     prediction: Array,
     target: Array,
     option: float,
-    reduction: str,
+    reduction: str | Reduction,
     gradient: bool,
     out: Out,
     scratch: Array | None,
@@ -179,7 +181,7 @@ def elementwise(name: str) -> Any:
         prediction: Array,
         target: Array,
         option: float,
-        reduction: str = "mean",
+        reduction: str | Reduction = "mean",
         gradient: bool = True,
         out: Out = None,
         scratch: Array | None = None,
@@ -198,7 +200,7 @@ def elementwise_tangent(name: str) -> Any:
         prediction: Array,
         target: Array,
         option: float,
-        reduction: str = "mean",
+        reduction: str | Reduction = "mean",
         out: Out = None,
         scratch: Array | None = None,
     ) -> tuple[Array, Array]:

@@ -46,6 +46,7 @@ from optlab.gpu.losses import (
 from optlab.gpu.products import (
     matmul,
 )
+from optlab.kernels.select import cpu
 
 __all__ = [
     "activation_backward",
@@ -99,9 +100,10 @@ mse, mse_tangent = elementwise("mse"), elementwise_tangent("mse")
 
 
 def __getattr__(name: str) -> Any:
+    if not hasattr(cpu, name):
+        raise AttributeError(name)
+
     def refuse(*_: Any) -> NoReturn:
         raise TypeError(f"{name}: got arrays of the GPU, for which there is no kernel; NumPy arrays (.get()) have one")
 
-    if name.startswith("_"):
-        raise AttributeError(name)
     return refuse

@@ -28,20 +28,32 @@ class Constants:
     array: Array
     """(steps, rows, segments, 16)."""
     first_step: int
-    done: Array | None = None
-    """How many steps a graph has replayed: the number on the device that says which of them counts."""
+    graph: Array | None = None
+    """Inside of a graph: the numbers on the device that say which step is taken (``StepCounter``)."""
 
     def place(self) -> Place:
         """Of the step that comes next."""
         rows = int(self.array.shape[1])
-        return self.array, rows, 0 if self.done is None else int(np.prod(self.array.shape[1:]))
+        return self.array, rows, 0 if self.graph is None else int(np.prod(self.array.shape[1:]))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The noise after a step, and the number of the first run, which addresses its draws."""
+
+    sigma: float
+    seed: int
+    first_run: int = 0
 
 
 class Launches:
     """A step on these arrays, with room for the norms that it wants."""
 
-    def __init__(self, plan: Plan, tables: Tables, bound: Bound, constants: Constants) -> None:
+    def __init__(
+        self, plan: Plan, tables: Tables, bound: Bound, constants: Constants, draws: Draws | None = None
+    ) -> None:
         self.plan, self.tables, self.bound, self.constants = plan, tables, bound, constants
+        self.draws = Draws(plan.sigma, plan.seed) if draws is None else draws
         self.real, self.scalar = gate.cpp(bound.dtype), np.dtype(bound.dtype).type
         self.given = constants.place()
         if plan.clips or plan.layerwise:
@@ -82,8 +94,8 @@ class Launches:
         return self.now, self.bound.runs, 0
 
     def _update(self, now: Place) -> None:
-        plan, noisy = self.plan, "true" if self.plan.sigma else "false"
-        tail = (plan.flags, self.scalar(plan.sigma), np.uint64(plan.seed))
+        plan, draws, noisy = self.plan, self.draws, "true" if self.draws.sigma else "false"
+        tail = (plan.flags, self.scalar(draws.sigma), np.uint64(draws.seed), draws.first_run)
         if plan.quantized:
             self._by_chunk("quantized.cu", f"update_quantized<{noisy}>", now, *tail, self.bound.scale_count)
         else:
@@ -107,5 +119,5 @@ class Launches:
     def _launch(self, file: str, name: str, grid: tuple[int, ...], now: Place, *arguments: Any) -> None:
         constants, rows, stride = now
         head = (self.bound.pieces, self.tables.count, self.bound.runs, self.tables.dim, rows, constants, stride)
-        at = (self.constants.first_step, self.constants.done)
+        at = (self.constants.first_step, self.constants.graph)
         device().launch(kernel(file, f"optlab::{name}"), grid, (THREADS,), (*head, *at, *arguments))

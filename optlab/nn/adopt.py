@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.gpu.device import on_gpu
+
 CPU = 1
 """DLPack's number of the device."""
 
 
 def adopt(name: str, given: Any) -> NDArray[Any]:
-    """A NumPy array itself, or a view of a PyTorch or JAX array on the CPU by way of DLPack; nothing is copied.
+    """A NumPy or CuPy array itself, or a view of a PyTorch or JAX array on the CPU by way of DLPack; nothing is copied.
 
     Raises:
         TypeError: it is no array, lies on another device, or its library does not lend it out.
@@ -23,8 +25,8 @@ def adopt(name: str, given: Any) -> NDArray[Any]:
         >>> adopt("X", x) is x
         True
     """
-    if isinstance(given, np.ndarray):
-        return given
+    if isinstance(given, np.ndarray) or on_gpu(given):
+        return given  # type: ignore[no-any-return]
     kind = type(given).__name__
     if not hasattr(given, "__dlpack__") or not hasattr(given, "__dlpack_device__"):
         raise TypeError(f"{name}: got {kind}, expected a NumPy array, or a PyTorch or JAX array on the CPU")

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from optlab import random
 from optlab.checks import integer, real
+from optlab.gpu.device import device, on_gpu, upload
+from optlab.gpu.place import elsewhere
+from optlab.gpu.products import MODES
 from optlab.kernels.select import cpu
 from optlab.landscape import CompiledLandscape
 from optlab.nn.adopt import adopt
@@ -29,8 +32,8 @@ class NetworkLandscape(CompiledLandscape):
     them. Without a step to draw for, nothing is dropped: ``value`` and ``grad`` are those of the whole network. Each
     step of :func:`optlab.descend` draws its own masks, and :meth:`sample` holds one step's fast.
 
-    The data, NumPy arrays or those of PyTorch or JAX on the CPU, are neither copied nor converted: they must stay as
-    they are while the landscape is in use.
+    The data, NumPy arrays or those of PyTorch or JAX on the CPU, or CuPy arrays for points on the GPU, are neither
+    copied nor converted: they must stay as they are while the landscape is in use.
 
     Args:
         mlp: The network.
@@ -45,6 +48,8 @@ class NetworkLandscape(CompiledLandscape):
         jacobian: μ >= 0 of μ/2 times the mean over samples of |∂y/∂x|², all outputs by all inputs; without
             normalization only, which would tie samples together.
         delta: Where Huber's loss turns linear, > 0.
+        products: On the GPU, how float32 matrices are multiplied: "float32", "tf32" (10 bits of the factors' fractions)
+            or "bf16" (7 bits); sums and parameters are float32 in all of them.
 
     Raises:
         TypeError: an array has a wrong dtype, or an option a wrong type.
@@ -72,6 +77,7 @@ class NetworkLandscape(CompiledLandscape):
         l1: float = 0.0,
         jacobian: float = 0.0,
         delta: float = 1.0,
+        products: str = "float32",
         frozen: tuple[int, int, int] | None = None,
     ) -> None:
         super().__init__(mlp.dim, [])
@@ -91,19 +97,26 @@ class NetworkLandscape(CompiledLandscape):
             "weight_decay": real("weight_decay", weight_decay, 0.0),
             "l1": real("l1", l1, 0.0),
             "jacobian": real("jacobian", jacobian, 0.0),
+            "products": self._products(products),
         }
         self.X, self.y = adopt("X", X), _targets(adopt("y", y), loss, mlp.widths[-1])
         self.n_samples = _rows(self.X, self.y)
         self.averages = 2 * mlp.norm_columns
         self.stochastic = bool(mlp.dropout) and frozen is None
+        self._guest: dict[Any, Any] = {}
         self.network = self._network()
         self.start = mlp.init(0).astype(np.float64)
 
     def _network(self) -> Any:
         return self.mlp._network(self.X, self.y, self.frozen, **self.options)
 
+    def _products(self, given: str) -> str:
+        if given not in MODES[:3] or (given != "float32" and self.mlp.dtype != np.float32):
+            raise ValueError(f"products: got {given!r}, expected one of {', '.join(MODES[:3])}, in float32 networks")
+        return given
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "network": None}
+        return {**super().__getstate__(), "network": None, "_guest": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -117,7 +130,21 @@ class NetworkLandscape(CompiledLandscape):
         """
         if dtype != self.mlp.dtype:
             raise TypeError(f"x: got {dtype}, expected {self.mlp.dtype}, the dtype of the network")
+        if self.options["products"] != "float32":
+            raise ValueError(f"products: got {self.options['products']!r} on the CPU, expected 'float32' there")
         return self.network.landscape()
+
+    def surface(self, dtype: np.dtype[Any]) -> Any:
+        """See :meth:`Landscape.surface`; data of a guest are copied to the device once."""
+        if dtype != self.mlp.dtype:
+            raise TypeError(f"x: got {dtype}, expected {self.mlp.dtype}, the dtype of the network")
+        if on_gpu(self.X):
+            return self.network
+        if not elsewhere(self.X):
+            raise TypeError("x: got an array of the GPU beside data in NumPy arrays, expected all of them in one place")
+        if (key := device()) not in self._guest:
+            self._guest[key] = self.mlp._network(upload(self.X), upload(self.y), self.frozen, **self.options)
+        return self._guest[key]
 
     def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
         """The Hessian at x times v, exact: the derivative of the gradient in the direction v.
@@ -148,6 +175,7 @@ class NetworkLandscape(CompiledLandscape):
         if batch_size is not None:
             size = integer("batch_size", batch_size, 1, 2**31)
             index = random.integers(size, len(X), seed, step=step, first_run=run)
+            index = upload(index) if on_gpu(X) else index
             X, y = X[index], y[index]
         frozen = (
             integer("seed", seed, 0, 2**64 - 1),
@@ -176,6 +204,6 @@ def _rows(X: Array, y: Array) -> int:
     if X.ndim != 2 or len(X) != len(y):
         raise ValueError(f"X, y: got shapes {X.shape} and {y.shape}, expected (n, inputs) and n targets")
     for name, array in (("X", X), ("y", y)):
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and not bool(np.isfinite(array).all()):
             raise ValueError(f"{name}: got a number that is NaN or infinite, expected finite numbers")
     return len(X)

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.checks import integer, real
+from optlab.gpu import device as gpu
+from optlab.gpu.device import on_gpu
+from optlab.gpu.landscape import check_point
 from optlab.kernels.select import cpu
 from optlab.layout import Layout, Segment
 from optlab.nn.adopt import adopt
@@ -183,9 +186,10 @@ class MLP:
                 "stats: got None, expected statistics(theta, X) or averages(state) for batch normalization"
             )
         X = adopt("X", X)
-        y = np.empty((len(X), self.widths[-1]), self.dtype) if out is None else out
+        place, empty = ("gpu", gpu.empty) if on_gpu(theta) else ("cpu", np.empty)
+        y = empty((len(X), self.widths[-1]), self.dtype) if out is None else out
         mean, var = stats if stats is not None and self.norm_columns else (None, None)
-        self._network(None, None).outputs(y, theta, X, mean, var)
+        self._network(None, None, place=place).outputs(y, theta, X, mean, var)
         return y
 
     def statistics(self, theta: Array, X: Array) -> NormStatistics:
@@ -202,8 +206,9 @@ class MLP:
         X = adopt("X", X)
         if X.ndim != 2 or len(X) < 2:
             raise ValueError(f"X: got shape {np.shape(X)}, expected at least two rows of {self.widths[0]}")
-        mean, var = np.empty(self.norm_columns, self.dtype), np.empty(self.norm_columns, self.dtype)
-        self._network(None, None).statistics(mean, var, theta, X)
+        place, empty = ("gpu", gpu.empty) if on_gpu(theta) else ("cpu", np.empty)
+        mean, var = empty(self.norm_columns, self.dtype), empty(self.norm_columns, self.dtype)
+        self._network(None, None, place=place).statistics(mean, var, theta, X)
         var *= self.dtype.type((len(X) - 1) / len(X))
         return NormStatistics(mean, var)
 
@@ -248,15 +253,19 @@ class MLP:
         return from_torch(module)
 
     def _check(self, theta: Array) -> None:
-        cpu.check_point(theta, "theta")
+        check_point(theta, "theta")
         if theta.dtype != self.dtype or theta.shape[-1] != self.dim:
             raise ValueError(f"theta: got {theta.dtype}{theta.shape}, expected {self.dtype} (..., {self.dim})")
 
     def _network(
-        self, X: Array | None, y: Array | None, frozen: tuple[int, int, int] | None = None, **loss: Any
+        self,
+        X: Array | None,
+        y: Array | None,
+        frozen: tuple[int, int, int] | None = None,
+        place: str = "cpu",
+        **loss: Any,
     ) -> Any:
-        """The compiled network on data."""
-        kind = cpu.Network32 if self.dtype == np.float32 else cpu.Network64
+        """The compiled network on data, or, for those of the GPU or without data, that of the GPU."""
         settings = {
             "loss": "mse",
             "delta": 1.0,
@@ -268,6 +277,11 @@ class MLP:
         }
         settings |= {"dim": self.dim, "layers": list(self._layers()), "activation": self.activation}
         settings |= {name: getattr(self, name) for name in ("parameter", "dropout", "eps", "momentum")}
+        if place == "gpu" or (X is not None and on_gpu(X)):
+            from optlab.gpu.network import Network  # when it is wanted, so that `import optlab` stays light
+
+            return Network(settings, self.dtype, X, y, frozen, loss.get("products", "float32"))
+        kind = cpu.Network32 if self.dtype == np.float32 else cpu.Network64
         return kind(settings, X, y, frozen)
 
     def _layers(self) -> Iterator[dict[str, Any]]:

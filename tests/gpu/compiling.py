@@ -28,11 +28,9 @@ def report(kernel: Kernel, arch: str) -> Report:
         log = compiler.compile_kernel(kernel, arch, ("--ptxas-options=-v",)).log
     except ImportError as error:
         pytest.skip(f"NVRTC cannot be loaded: {error}")
-    stack, stores, loads = map(
-        int,
-        re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", log)[-1],
-    )
-    registers = int(re.findall(r"Used (\d+) registers", log)[-1])
+    frames = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", log)
+    stack, stores, loads = (max(int(numbers[k]) for numbers in frames) for k in range(3))
+    registers = max(map(int, re.findall(r"Used (\d+) registers", log)))
     return Report(registers, stack, stores + loads, tuple(re.findall(r".*warning.*", log)))
 
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class EmulatedDevice:
         self.reverse = reverse
         self._processors = processors
         self.launched: list[Kernel] = []
+        self.recorded: list[Callable[[], None]] | None = None
 
     def owns(self, array: Any) -> bool:
         return isinstance(array, DeviceArray)
@@ -78,15 +79,35 @@ class EmulatedDevice:
         return 1 << 16
 
     def write(self, array: Any, values: np.ndarray[Any, Any]) -> None:
+        assert self.recorded is None, "a graph cannot capture a write from the host"
         assert array.nbytes == values.nbytes and values.flags.c_contiguous
         ctypes.memmove(self.pointer(array), values.ctypes.data, values.nbytes)
 
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        recorded: list[Callable[[], None]] = []
+        self.recorded = recorded
+        work()
+        self.recorded = None
+
+        def replay() -> None:
+            for launch in recorded:
+                launch()
+
+        return replay
+
     def product(self, out: Any, a: Any, b: Any, turn_a: bool, turn_b: bool, mode: str, accumulate: bool) -> None:
-        left, right = (_widened(array.view(np.ndarray)) for array in (a, b))
+        if self.recorded is not None:
+            self.recorded.append(lambda: self.product(out, a, b, turn_a, turn_b, mode, accumulate))
+            return
+        left, right = (_coarser(_widened(array.view(np.ndarray)), mode) for array in (a, b))
         found = (left.T if turn_a else left) @ (right.T if turn_b else right)
         np.copyto(out, out + found if accumulate else found)
 
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
+        arguments = list(arguments)
+        if self.recorded is not None:
+            self.recorded.append(lambda: self.launch(kernel, grid, block, arguments))
+            return
         self.launched.append(kernel)
         kept = [np.array(self._value(each)) for each in arguments]
         pointers = (ctypes.c_void_p * len(kept))(*(each.ctypes.data for each in kept))
@@ -108,6 +129,13 @@ class EmulatedDevice:
 def _widened(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Of uint16, the numbers of bfloat16 that the bits stand for."""
     return (array.astype(np.uint32) << 16).view(np.float32) if array.dtype == np.uint16 else array
+
+
+def _coarser(array: np.ndarray[Any, Any], mode: str) -> np.ndarray[Any, Any]:
+    """In mode "tf32", with ten bits of the fraction."""
+    if mode != "tf32":
+        return array
+    return ((np.ascontiguousarray(array).view(np.uint32) + 0x1000) & 0xFFFFE000).view(np.float32)
 
 
 def text(kernel: Kernel) -> str:

@@ -18,6 +18,11 @@ OPTLAB_HD B not_below_zero(B x) {
   return x & (0x80000000u & x ? B{} : ~B{});
 }
 
+template <class B>
+OPTLAB_HD B larger(B a, B b) {
+  return a > b ? a : b;
+}
+
 /// encode: y in [-1, 1] and the dither made for this code. decode: a code below 256. The largest of a block, which is 1
 /// or the number before it, always becomes the topmost code, because no dither is 0.
 template <class T>
@@ -68,6 +73,33 @@ OPTLAB_HD T block_scale(T largest) {
 template <class T>
 OPTLAB_HD T reciprocal(T scale) {
   return select<T>(scale == T{}, T{}, Real<T>(1) / scale);
+}
+
+/// The scales of a block's two averages. Bits are compared: NaN, whose bits are largest of all, wins.
+template <class T>
+OPTLAB_HD void find_scales(T* scales, const T* first, const T* second, i64 n) {
+  Bits<T> most[2] = {};
+  for (i64 i = 0; i < n; ++i) {
+    most[0] = larger<Bits<T>>(most[0], Number<T>::bits(first[i]) & 0x7fffffffu);
+    most[1] = larger<Bits<T>>(most[1], Number<T>::bits(second[i]) & 0x7fffffffu);
+  }
+  for (int k = 0; k < 2; ++k) scales[k] = block_scale(Number<T>::from_bits(most[k]));
+}
+
+/// Replaces a block's two averages by what their bytes would stand for; `number` is that of its first element.
+template <class T>
+OPTLAB_HD void round_block(T* first, T* second, i64 number, i64 n, Bits<T> run, u64 step) {
+  T scales[2];
+  find_scales(scales, first, second, n);
+  const T inverse[2] = {reciprocal(scales[0]), reciprocal(scales[1])};
+  for (i64 i = 0; i < n; ++i) {
+    const Bits<T> element = Bits<T>{} + static_cast<u32>(number + i);
+    const Bits<T> hash = mixed<Bits<T>>(hash_seed<Bits<T>>(element, run, step));
+    first[i] =
+        FirstCode<T>::decode(FirstCode<T>::encode(first[i] * inverse[0], FirstCode<T>::dither(hash))) * scales[0];
+    second[i] =
+        SecondCode<T>::decode(SecondCode<T>::encode(second[i] * inverse[1], SecondCode<T>::dither(hash))) * scales[1];
+  }
 }
 
 }  // namespace optlab

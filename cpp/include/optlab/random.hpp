@@ -79,6 +79,19 @@ struct Normal {
   }
 };
 
+/// What makes of dim standard normals, the sum of whose squares is given, a uniform draw from the ball of a radius
+/// around 0: radius * U^(1/dim) / |z|, where U comes from the block behind the last element, so that it is independent
+/// of z.
+template <class R>
+OPTLAB_HD R ball_scale(R radius, i64 dim, R square, u32 run, u64 step, u32 stream, u64 seed) {
+  constexpr int words = Number<R>::words;
+  Bits<R> bits[words];
+  R u[words];
+  RandomWords<R>::draw(bits, static_cast<Bits<R>>((dim + words - 1) / words), run, step, stream, seed);
+  Uniform::apply<R>(u, bits);
+  return radius * exp<R>(log<R>(u[0]) / static_cast<R>(dim)) / sqrt<R>(square);
+}
+
 /// The public enumeration of streams: what the draws of one seed are for.
 enum Stream : u32 { kNoise = 0, kPerturbation = 1, kGradientNoise = 2, kBatch = 3, kInit = 4, kData = 5, kDropout = 6 };
 

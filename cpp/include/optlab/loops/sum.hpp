@@ -23,10 +23,12 @@ struct CarriedTotal {
   }
 };
 
-template <class T>
+/// The strips folded pairwise, in steps known at compile time: strips that stand in registers stay there.
+template <int half = kStrips / 2, class T>
 OPTLAB_HD T fold_strips(T* strip) {
-  for (int half = kStrips / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) strip[i] = strip[i] + strip[i + half];
+  OPTLAB_UNROLL(8)
+  for (int i = 0; i < half; ++i) strip[i] = strip[i] + strip[i + half];
+  if constexpr (half > 1) return fold_strips<half / 2>(strip);
   return strip[0];
 }
 
@@ -52,6 +54,22 @@ class Sum {
   }
   T strips_[kStrips]{};
   int count_ = 0;
+  CarriedTotal<T> total_;
+};
+
+/// The norm of a point, whose segments are summed each for itself.
+template <class T>
+class NormOfSegments {
+ public:
+  OPTLAB_HD void add(T element) { segment_.add(element * element); }
+  OPTLAB_HD void end_segment() {
+    total_.add(segment_.result());
+    segment_ = Sum<T>();
+  }
+  OPTLAB_HD T result() const { return sqrt<T>(total_.result()); }
+
+ private:
+  Sum<T> segment_;
   CarriedTotal<T> total_;
 };
 

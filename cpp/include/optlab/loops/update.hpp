@@ -50,6 +50,22 @@ OPTLAB_HD T effective_gradient(T x, T g, const T* c, u32 flags) {
   return g;
 }
 
+/// The constants of one step, those around the rule and then its own, from the hyperparameters in the same order.
+template <class F, class T>
+OPTLAB_HD void prepare_constants(const T* parameters, i64 step, u32 flags, T* constants) {
+  T own[F::parameters];
+  for (int k = 0; k < F::parameters; ++k) own[k] = parameters[Around::parameters + k];
+  own[0] = own[0] * parameters[Around::lr_ratio];
+  Around::prepare(parameters, own[0], flags, constants);
+  F::prepare(own, step, constants + Around::constants);
+}
+
+/// What a layerwise rule takes the second norm of; moves its states.
+template <class F, class T>
+OPTLAB_HD T measured(T x, T g, T* s, const T* c, u32 flags) {
+  return F::measure(x, effective_gradient(x, g, c, flags), s, c + Around::constants);
+}
+
 /// One element through the rule F and all that stands around it: the gradient, decoupled decay, the rule, and the
 /// proximal step of the L1 norm.
 template <class F, class T>

@@ -1,0 +1,34 @@
+// What stops a run: a quantity held against a threshold.
+#pragma once
+#include "portable.hpp"
+
+namespace optlab {
+
+/// Box: the largest excess over a bound is measured; nonfinite: 0, or NaN.
+enum class StopKind : i64 { grad_norm, value, distance, box, nonfinite };
+
+/// The reason of a run that a perturbation did not help; those of the rules are counted from 1.
+inline constexpr i64 kNoDecrease = -1;
+
+template <class T>
+OPTLAB_HD T distance_term(T x, T center, T weight) {
+  const T d = x - center;
+  return weight * (d * d);
+}
+
+/// The larger of what was worst so far and of the excess of x over the bounds.
+template <class T>
+OPTLAB_HD T further_out(T worst, T x, T low, T high) {
+  const T below = low - x, above = x - high;
+  const T excess = select<T>(below > above, below, above);
+  return select<T>(excess > worst, excess, worst);
+}
+
+/// What `kind` makes of a quantity: whether it is NaN, or has reached the threshold from above, or from below.
+template <class R>
+OPTLAB_HD bool is_met(StopKind kind, bool below, R quantity, R threshold) {
+  if (kind == StopKind::nonfinite) return quantity != quantity;
+  return below ? quantity <= threshold : quantity >= threshold;
+}
+
+}  // namespace optlab

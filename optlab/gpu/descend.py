@@ -1,0 +1,185 @@
+"""Whole studies on the GPU: what ``optlab.descend`` runs where the starting points stand there."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Mapping
+from enum import IntFlag
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optlab.gpu.device import device, download, kernel, upload
+from optlab.gpu.landscape import Surface, block_of, rounded
+from optlab.gpu.step_plan import CONSTANTS
+from optlab.kernels.select import cpu
+
+Array = Any
+
+
+class Does(IntFlag):
+    """What a study does beside its steps, as cuda/study.cuh has it: what it does not do is no part of its kernel."""
+
+    NOISE = 1
+    GRADIENT_NOISE = 2
+    STOPS = 4
+    PERTURBS = 8
+    MUST_DECREASE = 16
+    CLIPS = 32
+    PROJECTS = 64
+    OWN_PARAMETERS = 128
+    SEGMENTS = 256
+    BYTES = 512
+    STOPS_BY_VALUE = 1024
+    STOPS_BY_NORM = 2048
+
+
+MOST_CONSTANTS = 1 << 20
+"""Numbers of constants in one launch, which says how many steps it may take."""
+
+
+class Study:
+    """One study with its arrays: takes its steps when told, as the compiled studies of the CPU do.
+
+    Args:
+        surface: The landscape.
+        plan: The dict of :func:`optlab.optim.plan.plan`.
+        setup: The checked arguments of ``descend``.
+        arrays: What it works on and fills, on the device; ``stop_step`` and ``stop_reason`` on the host.
+    """
+
+    def __init__(
+        self, surface: Surface, plan: Mapping[str, Any], setup: Mapping[str, Any], arrays: Mapping[str, Array]
+    ) -> None:
+        self.surface, self.plan, self.setup, self.arrays = surface, dict(plan), setup, arrays
+        self.step: int = setup["first_step"]
+        self.any_active = True
+        self.segments = len(plan["sizes"])
+        self.own_rows = plan["parameters"].shape[1] > 1
+        self.kernel = kernel(
+            "descend.cu",
+            f"optlab::descend<{surface.name}, optlab::rules::{plan['rule']}, {self._does()}, {plan['flags']}>",
+        )
+        self._device: dict[str, Array] = {}  # what the table points to beside the caller's arrays
+        self.table = upload(self._table())
+        self._launch(0, False)  # compiles, so that the first step that is timed is one
+
+    def _does(self) -> int:
+        setup, plan, jumps = self.setup, self.plan, self.setup["perturbation"]
+        stops = {rule["kind"] for rule in setup["stops"]}
+        given = {
+            Does.NOISE: rounded(setup["noise"], self.surface.dtype) > 0,
+            Does.GRADIENT_NOISE: setup["gradient_noise"] is not None,
+            Does.STOPS: bool(stops),
+            Does.STOPS_BY_VALUE: "value" in stops,
+            Does.STOPS_BY_NORM: "grad_norm" in stops,
+            Does.PERTURBS: jumps is not None,
+            Does.MUST_DECREASE: self._must_decrease,
+            Does.CLIPS: math.isfinite(plan["clip_norm"]),
+            Does.PROJECTS: math.isfinite(plan["max_norm"]),
+            Does.OWN_PARAMETERS: self.own_rows,
+            Does.SEGMENTS: self.segments > 1,
+            Does.BYTES: plan["quantized"],
+        }
+        return sum(int(option) for option, on in given.items() if on)
+
+    @property
+    def _must_decrease(self) -> bool:
+        jumps = self.setup["perturbation"]
+        return jumps is not None and jumps.decrease is not None
+
+    # ---------------------------------------------------------------- what the kernel reads
+
+    def _table(self) -> NDArray[np.uint64]:
+        """The pointers and whole numbers of cuda/study.cuh, in its order."""
+        setup, arrays = self.setup, self.arrays
+        rules, jumps = setup["stops"], setup["perturbation"]
+        kinds = [[cpu.stop_kinds.index(rule["kind"]), rule["below"]] for rule in rules]
+        states = list(cpu.rule_states(self.plan["rule"]))
+        scales = [f"{name}_scale" for name in states] if self.plan["quantized"] else []
+        pointers = [
+            self.surface.coefficients,
+            self.surface.rotation,
+            arrays["last"],
+            *_padded([arrays[name] for name in states], 4),
+            *_padded([arrays[name] for name in scales], 2),
+            self._own("stop_step", arrays["stop_step"]),
+            self._own("stop_reason", arrays["stop_reason"]),
+            self._own("record_steps", np.array(setup["record_steps"], np.int64)),
+            *(arrays.get(name) for name in ("value", "grad_norm", "x")),
+            *(arrays.get(f"perturbed_{name}") for name in ("x", "value", "norm", "step")),
+            self._numbers("gradient_noise", [] if setup["gradient_noise"] is None else setup["gradient_noise"]),
+            self._own("stop_kinds", np.array(kinds, np.int64)),
+            self._numbers("stop_numbers", [self._stop_numbers(rule) for rule in rules]),
+            self._own("ends", np.cumsum(self.plan["sizes"])),
+            self._own("parameters", np.ascontiguousarray(self.plan["parameters"].transpose(0, 2, 1))),
+            self._numbers("numbers", self._real_numbers()),
+            self._own("progress", np.zeros(2, np.int64)),
+        ]
+        whole = [setup[name] for name in ("runs", "first_run", "first_step", "last_step", "rule_step")]
+        whole += [len(setup["record_steps"]), len(rules), self.segments]
+        whole += [arrays[scales[0]].shape[1] if scales else 0, 0 if jumps is None else jumps.wait]
+        pointer = device().pointer
+        addresses = [0 if array is None else pointer(array) for array in pointers]
+        return np.array([*addresses, *whole, setup["seed"]], np.uint64)
+
+    def _own(self, name: str, array: NDArray[Any]) -> Array | None:
+        """A copy on the device that lives as long as the study; none of what is empty."""
+        self._device[name] = upload(array) if array.size else None
+        return self._device[name]
+
+    def _numbers(self, name: str, numbers: Any) -> Array | None:
+        return self._own(name, rounded(numbers, self.surface.dtype))
+
+    def _stop_numbers(self, rule: Mapping[str, Any]) -> NDArray[np.float64]:
+        dim = self.setup["dim"]
+        return np.concatenate([[rule["threshold"]], rule.get("low", np.zeros(dim)), rule.get("high", np.zeros(dim))])
+
+    def _real_numbers(self) -> list[float]:
+        jumps = self.setup["perturbation"]
+        jump = [0.0, 0.0, 0.0] if jumps is None else [jumps.radius, jumps.grad_norm, jumps.decrease or 0.0]
+        return [self.setup["noise"], *jump, self.plan["clip_norm"], self.plan["max_norm"]]
+
+    # ---------------------------------------------------------------- steps
+
+    def advance(self, steps: int, factors: NDArray[np.float64]) -> None:
+        """Takes steps, with these factors on the learning rate, and waits for them."""
+        most = max(1, MOST_CONSTANTS // (self.segments * CONSTANTS))
+        for begin in range(0, steps, most):
+            self._take(factors[begin : begin + most])
+        self.any_active = bool(download(self._device["progress"])[0])
+
+    def _take(self, factors: NDArray[np.float64]) -> None:
+        if self.own_rows:
+            self._launch(len(factors), False, factors=upload(factors))
+        else:
+            constants = np.zeros((len(factors), 1, self.segments, CONSTANTS), self.surface.dtype)
+            now = self.setup["rule_step"] + self.step - self.setup["first_step"]
+            cpu.step_constants(self.plan, now, factors, None, constants)
+            self._launch(len(factors), False, constants=upload(constants))
+        self.step += len(factors)
+
+    def settle(self) -> None:
+        """Tests and records the last point; runs that stopped have filled their records."""
+        if self.setup["stops"] or self._must_decrease or self.step in self.setup["record_steps"][-1:]:
+            self._launch(0, True)
+
+    def _launch(self, count: int, settle: bool, constants: Array | None = None, factors: Array | None = None) -> None:
+        device().write(self._device["progress"], np.array([0, self.step]))
+        row = bisect.bisect_left(self.setup["record_steps"], self.step)
+        block = block_of(self.setup["runs"])
+        grid = -(-self.setup["runs"] // block)
+        arguments = (self.table, self.step, count, row, int(settle), constants, factors)
+        device().launch(self.kernel, (grid,), (block,), arguments)
+
+    def flush(self) -> None:
+        """Tells the host which runs have stopped; points and states stand in the caller's arrays after each launch."""
+        self.step = int(download(self._device["progress"])[1])  # Ctrl-C may have come between a launch and its count
+        for name in ("stop_step", "stop_reason"):
+            self.arrays[name][...] = download(self._device[name])
+
+
+def _padded(arrays: list[Array], count: int) -> list[Array | None]:
+    return arrays + [None] * (count - len(arrays))
