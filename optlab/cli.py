@@ -17,10 +17,25 @@ from typing import Annotated, Any
 import typer
 
 from optlab.complaints import complain
-from optlab.errors import ExperimentError, InterruptError, UsageError
+from optlab.errors import ExperimentError, InterruptError, OptlabError, UsageError
 from optlab.experiment import provenance, registry, runner
 from optlab.experiment.job import Job, Outcome
-from optlab.options import Debug, Device, Everything, Force, Json, Names, Out, Quick, Seed, Settings, Version, Workers
+from optlab.gpu import device as gpu
+from optlab.options import (
+    Debug,
+    Device,
+    Everything,
+    Force,
+    Json,
+    Names,
+    Out,
+    Quick,
+    Seed,
+    Settings,
+    Version,
+    Where,
+    Workers,
+)
 from optlab.terminal import Bar, show_experiments, show_facts, show_outcome
 
 SCHEMA = 1
@@ -70,7 +85,7 @@ def run(
     seed: Seed = 0,
     settings: Settings = None,
     out: Out = Path("figures"),
-    device: Annotated[Device, typer.Option("--device", help="Where the kernels run.")] = Device.cpu,
+    device: Where = Device.cpu,
     jobs: Workers = 1,
     force: Force = False,
     as_json: Json = False,
@@ -78,7 +93,9 @@ def run(
     """Compute experiments, check their claims, and write NAME.png, .svg, .npz and .json; keep what is up to date."""
     _require(device)
     chosen = _chosen(names, everything)
-    plan = runner.plan(chosen, seed=seed, quick=quick, settings=settings or (), out=out, force=force)
+    plan = runner.plan(
+        chosen, seed=seed, quick=quick, settings=settings or (), out=out, force=force, device=device.value
+    )
     return _carry_out(plan, jobs, as_json=as_json, debug=context.obj, place=f"; files in '{out}'")
 
 
@@ -90,11 +107,14 @@ def check(
     quick: Quick = False,
     seed: Seed = 0,
     settings: Settings = None,
+    device: Where = Device.cpu,
     jobs: Workers = 1,
     as_json: Json = False,
 ) -> int:
     """Compute experiments afresh and check their claims; write nothing."""
-    plan = runner.plan(_chosen(names, everything), seed=seed, quick=quick, settings=settings or ())
+    _require(device)
+    chosen = _chosen(names, everything)
+    plan = runner.plan(chosen, seed=seed, quick=quick, settings=settings or (), device=device.value)
     return _carry_out(plan, jobs, as_json=as_json, debug=context.obj, place="")
 
 
@@ -102,13 +122,15 @@ def check(
 def bench(
     names: Names = None,
     quick: Quick = False,
+    device: Where = Device.cpu,
     as_json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write the rows there.")] = None,
     figure: Annotated[Path | None, typer.Option(metavar="DIR", help="Also draw bench_NAME there.")] = None,
 ) -> int:
     """Measure the kernels against their peers."""
+    _require(device)
     from optlab import bench as benchmarks
 
-    benchmarks.run(names or [], quick, as_json, figure)
+    benchmarks.run(names or [], quick, as_json, figure, device.value)
     return 0
 
 
@@ -149,9 +171,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _require(device: Device) -> None:
     if device is Device.cpu:
         return
-    name = provenance.gpu_name()
-    reason = f"no kernels for {name} in this version" if name else "no GPU that CuPy can use"
-    raise UsageError(f"--device gpu: {reason}; --device cpu runs everything")
+    try:
+        gpu.device()
+    except OptlabError as error:
+        raise UsageError(f"--device gpu: {error}") from None
 
 
 def _chosen(names: Sequence[str] | None, everything: bool) -> list[str]:

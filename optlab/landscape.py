@@ -167,7 +167,7 @@ class CompiledLandscape(Landscape):
         cpu.check_point(x, "x")
         value = np.empty(x.shape[0] if x.ndim == 2 else 1, x.dtype)
         self.handle(x.dtype).evaluate(x, value=value, grad=grad, batch=batch)
-        return _single(x, value)
+        return value if x.ndim == 2 else value[0]
 
     def grad(self, x: Array, batch: Array | None = None, out: Array | None = None) -> Array:
         """See :meth:`Landscape.grad`."""
@@ -200,7 +200,9 @@ class CompiledLandscape(Landscape):
 
 
 def _single(x: Array, value: Array) -> Any:
-    return value if x.ndim == 2 else value[0]
+    if x.ndim == 2:
+        return value
+    return value.reshape(()) if on_gpu(value) else value[0]
 
 
 def random_rotation(dim: int, seed: int) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ Quick = Annotated[bool, typer.Option("--quick", help="Smaller sizes: seconds ins
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Master seed of all randomness.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a parameter.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder of figures, records and data.")]
+Where = Annotated[Device, typer.Option("--device", help="Where descents and landscapes are computed.")]
 Workers = Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=1, help="Experiments at a time.")]
 Force = Annotated[bool, typer.Option("--force", help="Compute although the results are up to date.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

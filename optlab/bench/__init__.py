@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from optlab import plotting
-from optlab.bench import batchnorm, dense, descend, matmul, mlp, passes_figure, updates, updates_figure
+from optlab.bench import batchnorm, dense, descend, descend_gpu, matmul, mlp, passes_figure, updates, updates_figure
 from optlab.bench.rows import Row, show
 from optlab.errors import UsageError, did_you_mean
 from optlab.kernels.select import info
@@ -26,6 +26,11 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "hvp": mlp.run_hvp,
 }
 """THE list of benchmarks: what measures the rows, the quick way or not."""
+
+GPU_BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
+    "descend": descend_gpu.run,
+}
+"""Those of ``--device gpu``."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +49,23 @@ PICTURES = {
 
 
 def run(
-    names: Sequence[str], quick: bool, json_path: Path | None = None, figures: Path | None = None
+    names: Sequence[str],
+    quick: bool,
+    json_path: Path | None = None,
+    figures: Path | None = None,
+    device: str = "cpu",
 ) -> list[dict[str, Any]]:
     """Runs the named benchmarks, or all, prints their rows and writes them as JSON and pictures when asked.
 
     Raises:
         UsageError: a name is unknown, or pictures are asked for and there is none.
     """
+    listed = GPU_BENCHMARKS if device == "gpu" else BENCHMARKS
     for name in names:
-        if name not in BENCHMARKS:
-            raise UsageError(f"no benchmark named '{name}'{did_you_mean(name, BENCHMARKS)}")
-    chosen = {name: BENCHMARKS[name] for name in names or BENCHMARKS}
+        if name not in listed:
+            place = " of the GPU" if device == "gpu" else ""
+            raise UsageError(f"no benchmark{place} named '{name}'{did_you_mean(name, listed)}")
+    chosen = {name: listed[name] for name in names or listed}
     drawn = [] if figures is None else [name for name, picture in PICTURES.items() if {*picture.needs} <= {*chosen}]
     if figures is not None:
         if not drawn:

@@ -79,14 +79,15 @@ def contest(case: Case) -> Contest:
     )
 
 
-def agreement(case: Case, peer: Peer) -> str:
+def agreement(case: Case, peer: Peer, ours: Peer | None = None) -> str:
     """Whether a peer computes what we do: the same end without noise, the same spread with it."""
+    ours = ours or case.ours
     start = np.linspace(0.5, 1.5, case.runs * case.dim, dtype=np.float32).reshape(case.runs, case.dim)
-    difference = np.abs(case.ours(start, 0.0) - peer(start, 0.0)).max()
+    difference = np.abs(ours(start, 0.0) - peer(start, 0.0)).max()
     # Descent from here contracts, so rounding errors of single steps (half an ulp of 1.5, twice) do not add up beyond
     # their sum over 1 / (lr * smallest curvature) = 40 steps.
     same = bool(difference <= 40 * 2 * np.finfo(np.float32).eps)
-    spreads = [_spread(case, points(np.zeros_like(start), case.noise)) for points in (case.ours, peer)]
+    spreads = [_spread(case, points(np.zeros_like(start), case.noise)) for points in (ours, peer)]
     # The mean of n squares of normals has standard deviation sqrt(2 / n); six of them are never seen.
     slack = 6 * np.sqrt(2 / (case.runs * (case.dim - 1)))
     alike = all(abs(spread - 1) <= slack for spread in spreads)

@@ -25,14 +25,15 @@ def load(case: Any) -> tuple[dict[str, Peer], dict[str, str]]:
     return found, {name: "not installed" for name in makers if name not in found}
 
 
-def _coefficients(case: Any) -> tuple[Array, Array]:
+def coefficients(case: Any) -> tuple[Array, Array]:
+    """The h and q of the gradient x (h + q x²), for each coordinate."""
     h = np.concatenate([[-1.0], np.linspace(0.5, 2.0, case.dim - 1)]).astype(np.float32)
     return h, (np.arange(case.dim) == 0).astype(np.float32)
 
 
 def numpy_peer(case: Any) -> Peer:
     """In place, with the fastest bit generator, and the cubic term in its own column only."""
-    h, _ = _coefficients(case)
+    h, _ = coefficients(case)
     lr = np.float32(case.lr)
 
     def peer(x0: Array, noise: float) -> Array:
@@ -57,7 +58,7 @@ def torch_peer(case: Any) -> Peer:
     """Eager and in place; compiling it made it no faster, since drawing the noise takes most of the time."""
     import torch
 
-    h = torch.from_numpy(_coefficients(case)[0])
+    h = torch.from_numpy(coefficients(case)[0])
 
     def peer(x0: Array, noise: float) -> Array:
         torch.set_num_threads(current_threads())
@@ -80,7 +81,7 @@ def jax_peer(case: Any) -> Peer:
     import jax
     import jax.numpy as jnp
 
-    h, q = (jnp.asarray(c) for c in _coefficients(case))
+    h, q = (jnp.asarray(c) for c in coefficients(case))
 
     def one(key: Any, x0: Any, s: Any) -> Any:
         def step(x: Any, t: Any) -> Any:

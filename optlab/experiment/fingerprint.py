@@ -11,12 +11,12 @@ from optlab.experiment import provenance, registry
 from optlab.experiment.params import Params
 
 
-def fingerprint(path: Path, p: Params, seed: int, quick: bool) -> str:
+def fingerprint(path: Path, p: Params, seed: int, quick: bool, device: str = "cpu") -> str:
     """Return a hash of everything that decides the figure of the experiment in the file at `path`.
 
     That is the experiment's source with the files beside it that it imports, the package's own source, the compiled
     kernels, the parameters, the seed, and the libraries that compute and draw. The number of threads does not belong to
-    it, because results do not depend on that.
+    it, because results do not depend on that; a device other than the CPU does, so that asking for it computes there.
     """
     facts = {
         "experiment": _digest(registry.sources(path), path.parent),
@@ -28,6 +28,8 @@ def fingerprint(path: Path, p: Params, seed: int, quick: bool) -> str:
         "numpy": provenance.version("numpy"),
         "matplotlib": provenance.version("matplotlib"),
     }
+    if device != "cpu":
+        facts["device"] = device
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

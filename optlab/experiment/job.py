@@ -16,6 +16,7 @@ from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Data, Experiment, Progress, as_data
 from optlab.experiment.fingerprint import fingerprint
 from optlab.experiment.params import Params
+from optlab.gpu import place
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Job:
         settings: overrides of parameters as `key=value`.
         out: folder of the results; None to check the claims only, without a figure and without looking for old results.
         force: compute although the results in `out` are up to date.
+        device: where descents and landscapes are computed, "cpu" or "gpu".
     """
 
     path: Path
@@ -37,6 +39,7 @@ class Job:
     settings: tuple[str, ...] = ()
     out: Path | None = None
     force: bool = False
+    device: str = "cpu"
 
     def experiment(self) -> tuple[Experiment, Params]:
         """Load the experiment and settle its parameters.
@@ -93,7 +96,7 @@ def kept(job: Job) -> Outcome | None:
     if job.out is None or job.force:
         return None
     experiment, p = job.experiment()
-    found = record.current(job.out, experiment.name, fingerprint(job.path, p, job.seed, job.quick))
+    found = record.current(job.out, experiment.name, _mark(job, p))
     return Outcome(experiment.name, found, fresh=False) if found else None
 
 
@@ -109,9 +112,10 @@ def _compute(job: Job, progress: Progress) -> Outcome:
     started = time.perf_counter()
     experiment, p = job.experiment()
     # Taken before the work: an edit during it must not pass for what was computed.
-    mark = fingerprint(job.path, p, job.seed, job.quick)
-    data = as_data(experiment.compute(p, job.seed, progress))
-    claims = _checked(experiment.claims(data, p))
+    mark = _mark(job, p)
+    with place.device(job.device):
+        data = as_data(experiment.compute(p, job.seed, progress))
+        claims = _checked(experiment.claims(data, p))
     contents = {} if job.out is None else _draw(experiment, data, p)
     result = record.build(
         experiment,
@@ -122,10 +126,15 @@ def _compute(job: Job, progress: Progress) -> Outcome:
         contents=contents,
         seconds=time.perf_counter() - started,
         fingerprint=mark,
+        device=job.device,
     )
     if job.out is not None:
         contents[f"{experiment.name}.json"] = record.encode(result)
     return Outcome(experiment.name, result, contents)
+
+
+def _mark(job: Job, p: Params) -> str:
+    return fingerprint(job.path, p, job.seed, job.quick, job.device)
 
 
 def _checked(claims: Sequence[Claim]) -> list[Claim]:

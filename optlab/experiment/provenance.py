@@ -17,9 +17,10 @@ _CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x", "cupy-cuda11x")
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def provenance() -> dict[str, Any]:
-    """Return the facts that stand in every record."""
+def provenance(device: str = "cpu") -> dict[str, Any]:
+    """Return the facts that stand in every record, and the GPU where that was the device."""
     facts = kernels()
+    named = {"gpu": gpu_name()} if device == "gpu" else {}
     return {
         "optlab": facts["version"],
         "bits_version": facts["bits_version"],
@@ -27,6 +28,7 @@ def provenance() -> dict[str, Any]:
         "isa": facts["isa"],
         "threads": facts["threads"],
         "cpu": cpu_model(),
+        **named,
         "compiler": facts["compiler"],
         "flags": facts["flags"],
         "python": platform.python_version(),

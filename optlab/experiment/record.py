@@ -29,6 +29,7 @@ def build(
     contents: Mapping[str, bytes],
     seconds: float,
     fingerprint: str,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Return the record of a run as plain JSON values.
 
@@ -41,6 +42,7 @@ def build(
         contents: the files of the run by name; the one that ends in .npz is the data. Empty when nothing is written.
         seconds: the time taken by computing, checking and drawing.
         fingerprint: what decides whether the run is still up to date.
+        device: where descents and landscapes were computed.
     """
     hashes = {name: sha256(content) for name, content in contents.items()}
     data = [{"file": name, "sha256": value} for name, value in hashes.items() if name.endswith(".npz")]
@@ -58,7 +60,7 @@ def build(
         "files": hashes,
         "seconds": round(seconds, 3),
         "fingerprint": fingerprint,
-        "provenance": provenance(),
+        "provenance": provenance(device),
     }
 
 

@@ -26,6 +26,7 @@ def plan(
     settings: Iterable[str] = (),
     out: Path | None = None,
     force: bool = False,
+    device: str = "cpu",
 ) -> list[Job]:
     """Return a job for each experiment named, after checking everything that can be checked before the work.
 
@@ -36,6 +37,7 @@ def plan(
         settings: overrides of parameters as `key=value`, for every experiment.
         out: folder of the results; None to check the claims only.
         force: compute although the results are up to date.
+        device: where descents and landscapes are computed, "cpu" or "gpu".
 
     Raises:
         UsageError: if a name, a setting or the seed is wrong, or two files would write the same results.
@@ -50,7 +52,7 @@ def plan(
         if stems.count(path.stem) > 1:
             raise UsageError(f"two files are named '{path.name}' and would write the same results; run one at a time")
     changes = tuple(settings)
-    jobs = [Job(path, seed, quick, changes, out, force) for path in paths]
+    jobs = [Job(path, seed, quick, changes, out, force, device) for path in paths]
     for job in jobs:
         job.experiment()
     if out is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from optlab.gpu.device import device, download, kernel, upload
 from optlab.gpu.landscape import Surface, block_of, rounded
+from optlab.gpu.sources import Kernel
 from optlab.gpu.step_plan import CONSTANTS
 from optlab.kernels.select import cpu
 
@@ -58,10 +59,7 @@ class Study:
         self.any_active = True
         self.segments = len(plan["sizes"])
         self.own_rows = plan["parameters"].shape[1] > 1
-        self.kernel = kernel(
-            "descend.cu",
-            f"optlab::descend<{surface.name}, optlab::rules::{plan['rule']}, {self._does()}, {plan['flags']}>",
-        )
+        self.kernel = study_kernel(surface, plan["rule"], self._does(), plan["flags"])
         self._device: dict[str, Array] = {}  # what the table points to beside the caller's arrays
         self.table = upload(self._table())
         self._launch(0, False)  # compiles, so that the first step that is timed is one
@@ -179,6 +177,11 @@ class Study:
         self.step = int(download(self._device["progress"])[1])  # Ctrl-C may have come between a launch and its count
         for name in ("stop_step", "stop_reason"):
             self.arrays[name][...] = download(self._device[name])
+
+
+def study_kernel(surface: Surface, rule: str, does: int, flags: int) -> Kernel:
+    """The kernel for studies of one kind on one landscape."""
+    return kernel("descend.cu", f"optlab::descend<{surface.name}, optlab::rules::{rule}, {int(does)}, {flags}>")
 
 
 def _padded(arrays: list[Array], count: int) -> list[Array | None]:

@@ -25,7 +25,10 @@ VALUE, GRADIENT, PRODUCT = 1, 2, 4
 def rounded(numbers: Any, dtype: Any) -> NDArray[Any]:
     """Float64 numbers as the kernels of this number type see them, of the same shape."""
     array = np.ascontiguousarray(numbers, np.float64)
-    return array if dtype == np.float64 else cpu.as_float32(array.ravel()).reshape(array.shape)
+    if dtype == np.float64 or array.size == 0:
+        return array
+    single: NDArray[np.float32] = cpu.as_float32(array.ravel()).reshape(array.shape)
+    return single
 
 
 def block_of(runs: int) -> int:

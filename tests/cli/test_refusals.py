@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from optlab.errors import OptlabError
 from optlab.experiment import provenance
+from optlab.gpu import device as gpu
 
 Shell = Callable[..., tuple[int, str, str]]
 Write = Callable[..., Path]
@@ -28,15 +30,22 @@ REFUSALS = [
     ("run saddle --set size=big", "parameter 'size' must be an integer, given 'big'"),
     ("check saddle --set size=3.5", "parameter 'size' must be an integer, given '3.5'"),
     ("run saddle --seed -1", "the seed must be between 0 and 2**64 - 1, given -1"),
-    ("run saddle --device gpu", "--device gpu: no GPU that CuPy can use; --device cpu runs everything"),
+    ("run saddle --device gpu", "--device gpu: no GPU can be used: no driver; NumPy arrays are computed on the CPU"),
+    ("check saddle --device gpu", "--device gpu: no GPU can be used: no driver; NumPy arrays are computed on the CPU"),
+    ("bench descend --device gpu", "--device gpu: no GPU can be used: no driver; NumPy arrays are computed on the CPU"),
 ]
+
+
+def _no_driver(device: gpu.CuPyDevice) -> None:
+    raise OptlabError("no GPU can be used: no driver; NumPy arrays are computed on the CPU")
 
 
 @pytest.mark.parametrize(("line", "message"), REFUSALS)
 def test_every_refusal_is_one_line(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, message: str
 ) -> None:
-    monkeypatch.setattr(provenance, "gpu_name", lambda: None)
+    monkeypatch.setattr(gpu, "_current", [])
+    monkeypatch.setattr(gpu.CuPyDevice, "__init__", _no_driver)
     assert shell(*line.split()) == (2, "", f"optlab: error: {message}\n")
     assert not (tmp_path / "figures").exists()
 
@@ -60,15 +69,6 @@ def test_the_parsers_own_refusals_are_one_line_too(shell: Shell, line: str, part
     assert err.count("\n") == 1
     for part in parts:
         assert any(choice in err for choice in part.split("|"))
-
-
-def test_a_gpu_without_kernels_for_it_is_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "gpu_name", lambda: "a GPU")
-    code, _, err = shell("run", "saddle", "--device", "gpu")
-    assert (code, err) == (
-        2,
-        "optlab: error: --device gpu: no kernels for a GPU in this version; --device cpu runs everything\n",
-    )
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_work(shell: Shell, tmp_path: Path) -> None:

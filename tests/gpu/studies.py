@@ -1,0 +1,132 @@
+"""Studies and landscapes that the tests of the GPU run: every landscape of the list, every rule, every option."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import optlab as ol
+from optlab.layout import Segment
+
+Make = Callable[[], ol.Landscape]
+
+
+def segmented(f: ol.Landscape, *sizes: int) -> ol.Landscape:
+    """The same function with its point in segments "0", "1", ..., which layerwise rules and groups tell apart."""
+    begins = np.cumsum([0, *sizes])
+    f.layout = tuple(Segment(str(k), int(begins[k]), (size,)) for k, size in enumerate(sizes))
+    return f
+
+
+def saddle(dim: int = 7, **options: Any) -> ol.Landscape:
+    return ol.landscapes.StrictSaddle(dim=dim, negative=min(2, dim), **options)
+
+
+LANDSCAPES: dict[str, Make] = {
+    "quadratic": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 17)),
+    "quadratic_rotated": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 9), rotation=3),
+    "strict_saddle": lambda: saddle(16),
+    "strict_saddle_rotated": lambda: saddle(33, rotation=2),
+    "cosine": lambda: ol.landscapes.Cosine(dim=5),
+    "rastrigin": lambda: ol.landscapes.Rastrigin(15),
+    "long_valley": lambda: ol.landscapes.LongValley(4),
+    "walled_quadratic": lambda: ol.landscapes.WalledQuadratic(np.array([-0.5, 1.0, 2.0])),
+    "rosenbrock": lambda: ol.landscapes.Rosenbrock(31),
+    "beale": ol.landscapes.Beale,
+    "sinusoid": lambda: ol.landscapes.Sinusoid.draw(1),
+    "octopus": lambda: ol.landscapes.Octopus(6),
+    "teacher_student": lambda: ol.landscapes.TeacherStudent(5),
+    "weighted_factorization": lambda: ol.landscapes.MatrixCompletion.draw(6, [2.0, 1.0], share=0.6, seed=0, lam=0.1),
+    "matrix_sensing": lambda: ol.landscapes.MatrixSensing.draw(5, [2.0, 1.0], measurements=20, seed=0),
+    "orthogonal_tensor": lambda: ol.landscapes.OrthogonalTensor(4),
+}
+"""Every kind of the list, and rotations."""
+
+RULES: dict[str, ol.Optimizer] = {
+    "sgd": ol.SGD(lr=0.05),
+    "sgd_momentum": ol.SGD(lr=0.02, momentum=0.9, dampening=0.3),
+    "sgd_nesterov": ol.SGD(lr=0.02, momentum=0.9, nesterov=True),
+    "heavy_ball": ol.HeavyBall(lr=0.02, momentum=0.8),
+    "averaged_momentum": ol.AveragedMomentum(lr=0.02, momentum=0.8),
+    "adagrad": ol.Adagrad(lr=0.1, lr_decay=0.1),
+    "adadelta": ol.Adadelta(lr=0.5),
+    "rmsprop": ol.RMSprop(lr=0.01),
+    "rmsprop_momentum": ol.RMSprop(lr=0.01, momentum=0.5),
+    "rmsprop_centered": ol.RMSprop(lr=0.01, centered=True),
+    "rmsprop_centered_momentum": ol.RMSprop(lr=0.01, centered=True, momentum=0.5),
+    "adam": ol.Adam(lr=0.05),
+    "adam_amsgrad": ol.Adam(lr=0.05, amsgrad=True),
+    "adamax": ol.Adamax(lr=0.05),
+    "nadam": ol.NAdam(lr=0.05),
+    "sparse_adam": ol.SparseAdam(lr=0.05),
+    "lars": ol.LARS(lr=0.5, weight_decay=0.01),
+    "lamb": ol.LAMB(lr=0.05, weight_decay=0.01),
+}
+"""One optimizer for each rule of the list."""
+
+
+def per_run(runs: int) -> ol.Optimizer:
+    """Hyperparameters that each run has for itself."""
+    return ol.Adam(lr=np.linspace(0.0, 0.1, runs), betas=(0.9, np.linspace(0.9, 0.99, runs)), weight_decay=0.1)
+
+
+AROUND: dict[str, ol.Optimizer] = {
+    "maximize": ol.SGD(lr=0.01, maximize=True),
+    "coupled_decay": ol.Adam(lr=0.05, weight_decay=0.1),
+    "decoupled_decay": ol.AdamW(lr=0.05, weight_decay=0.1),
+    "l1": ol.SGD(lr=0.05, l1=0.3),
+    "clip_value": ol.SGD(lr=0.05, clip_value=0.2),
+    "clip_norm": ol.SGD(lr=0.05, momentum=0.9, clip_norm=0.5),
+    "max_norm": ol.SGD(lr=0.05, max_norm=1.5),
+    "all": ol.Adam(lr=0.05, weight_decay=0.1, l1=0.01, clip_value=0.3, clip_norm=0.5, max_norm=1.5),
+}
+"""What stands around every rule."""
+
+JUMPS = ol.Perturbation(radius=0.05, grad_norm=0.3, wait=5)
+STRICT = ol.Perturbation(radius=0.05, grad_norm=0.3, wait=7, decrease=1e-2)
+FEATURES: dict[str, dict[str, Any]] = {
+    "noise": {"noise": 1e-3},
+    "noise_too_small_for_float": {"noise": 1e-100},
+    "gradient_noise": {"gradient_noise": 0.3},
+    "noise_per_coordinate": {"gradient_noise": np.linspace(0, 1, 7)},
+    "schedule": {"schedule": lambda t: 1 / (1 + 0.1 * t)},
+    "stops": {
+        "stop": [
+            ol.stop.nonfinite(),
+            ol.stop.leaves_ball(2.0, np.linspace(-0.1, 0.2, 7), coordinates=[0, 1]),
+            ol.stop.leaves_box(-1.9, 1.9),
+            ol.stop.near(0.3, 0.9),
+        ]
+    },
+    "stops_by_value": {"stop": ol.stop.value(-0.49)},
+    "stops_by_norm": {"stop": [ol.stop.grad_norm(0.2), ol.stop.leaves_ball(3.0)]},
+    "jumps": {"perturbation": JUMPS},
+    "jumps_that_must_help": {"perturbation": STRICT, "seed": 3},
+    "nothing_recorded": {"record": [], "noise": 1e-3},
+    "statistics_only": {"record": 3, "record_x": False},
+    "late": {
+        "noise": 1e-3,
+        "gradient_noise": 0.1,
+        "first_step": 2**40,
+        "first_run": 5,
+        "record": [2**40 + 1, 2**40 + 9],
+    },
+    "together": {
+        "noise": 1e-4,
+        "gradient_noise": 0.05,
+        "schedule": lambda t: np.cos(t) ** 2,
+        "stop": [ol.stop.leaves_ball(3.0), ol.stop.grad_norm(0.05), ol.stop.value(-0.6)],
+        "perturbation": STRICT,
+        "first_run": 7,
+        "seed": 2**64 - 1,
+    },
+}
+"""What a study may do beside its steps."""
+
+
+def starts(f: ol.Landscape, runs: int, dtype: Any, seed: int = 0) -> np.ndarray:
+    """Seeded points near the customary start, some of them far out, where rules and bounds are met."""
+    rng = np.random.default_rng(seed)
+    return (f.start + rng.normal(size=(runs, f.dim)) * rng.choice([0.1, 1.0], (runs, 1))).astype(dtype)

@@ -1,0 +1,60 @@
+"""The kernels of studies and landscapes compile for every kind of GPU, without a word from the compiler.
+
+All landscapes times all rules times all options would take hours: each landscape and each rule is compiled in at least
+one pair, in either number type, and all options together once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from gpu.compiling import ARCHS, report
+from gpu.emulated import EmulatedDevice
+from gpu.studies import LANDSCAPES, RULES, saddle
+
+import optlab as ol
+from optlab.gpu.descend import Does, study_kernel
+from optlab.gpu.device import using
+from optlab.gpu.landscape import GRADIENT, PRODUCT, VALUE, Surface
+from optlab.gpu.sources import Kernel
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+PAIRS = [(list(LANDSCAPES)[k % len(LANDSCAPES)], rule, DTYPES[k % 2]) for k, rule in enumerate(RULES)]
+EVERYTHING = sum(int(each) for each in Does if each is not Does.BYTES)
+
+
+def surface(f: ol.Landscape, dtype: Any) -> Surface:
+    with using(EmulatedDevice()):
+        return f.surface(dtype)
+
+
+def evaluation(of: Surface) -> Kernel:
+    return Kernel("evaluate.cu", f"optlab::evaluate<{of.name}, {VALUE | GRADIENT | PRODUCT}>")
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize(("landscape", "rule", "dtype"), PAIRS)
+def test_every_landscape_and_every_rule(landscape: str, rule: str, dtype: Any, arch: str) -> None:
+    own = surface(LANDSCAPES[landscape](), dtype)
+    assert report(study_kernel(own, rule, Does.NOISE, 0), arch).warnings == ()
+    assert report(evaluation(own), arch).warnings == ()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_all_options_together(dtype: Any) -> None:
+    assert report(study_kernel(surface(saddle(7, rotation=1), dtype), "lamb", EVERYTHING, 7), "sm_90").warnings == ()
+
+
+def test_averages_in_bytes() -> None:
+    does = Does.BYTES | Does.SEGMENTS | Does.NOISE
+    assert report(study_kernel(surface(saddle(300), DTYPES[0]), "adam", does, 0), "sm_90").warnings == ()
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize(("rule", "most"), (("sgd", 96), ("adam", 128)))
+def test_small_points_stand_in_registers(rule: str, most: int, arch: str) -> None:
+    """Of 16 numbers, their gradient and states; what is left in local memory are the strips of a sum, for the records."""
+    said = report(study_kernel(surface(saddle(16), DTYPES[0]), rule, Does.NOISE, 0), arch)
+    assert said.registers <= most and said.spilled == 0 and said.local <= 96
