@@ -299,7 +299,8 @@ template <template <class> class Pass, class R>
 __global__ void __launch_bounds__(kThreads)
     batch_norm_known(OPTLAB_BATCH_NORM_ARGUMENTS, i64 rows, i64 columns, i64 across, i64 chunk) {
   const batch_norm::ArraysOf<R> of = OPTLAB_BATCH_NORM;
-  const i64 tiles = (columns + across * Vector<R>::lanes - 1) / (across * Vector<R>::lanes);
+  const u32 width = static_cast<u32>(across) * Vector<R>::lanes;
+  const u32 tiles = static_cast<u32>((columns + width - 1) / width);
   const Place place(blockIdx.x % tiles, static_cast<int>(across), columns, Vector<R>::lanes,
                     Pass<R>::vectors(of, columns));
   const Pass<R> pass(of, place);

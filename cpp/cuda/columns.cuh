@@ -118,8 +118,9 @@ struct ColumnPass {
     constexpr int batch = Pass::batch;
     if (place.width == 0) return;
     for (i64 r = begin + place.row; r < end; r += batch * place.height) {
-      const i64 left = (end - r + place.height - 1) / place.height;
-      const int count = left < batch ? static_cast<int>(left) : batch;
+      const i64 left = end - r;
+      const int count =
+          left >= batch * place.height ? batch : (static_cast<int>(left) + place.height - 1) / place.height;
       typename Pass::In in[batch];
 #pragma unroll
       for (int j = 0; j < batch; ++j)
@@ -209,30 +210,37 @@ __device__ void column_pass(const typename Pass::Arrays& of, const Launch<typena
   constexpr int lanes = Vector<typename Pass::R>::lanes;
   const int across = static_cast<int>(at.across);
   const bool vectors = Pass::vectors(of, at.columns);
-  i64 block = blockIdx.x;
+  u32 block = blockIdx.x;  // divided in 32 bits: a 64-bit division is a call, which spills
   if (at.chunks == 0) {
     const Place place(block, across, at.columns, lanes, vectors);
     return whole_tile(Pass(of, place), place, at);
   }
-  if (block < at.apply_count * at.chunks) {
-    const Place place(at.apply_first + block % at.apply_count, across, at.columns, lanes, vectors);
-    const i64 begin = block / at.apply_count * at.chunk, end = begin + at.chunk < at.rows ? begin + at.chunk : at.rows;
+  const u32 chunks = static_cast<u32>(at.chunks), applied = static_cast<u32>(at.apply_count);
+  const u32 combined = static_cast<u32>(at.combine_count);
+  const auto rows_of = [&](u32 k, i64& begin, i64& end) {
+    begin = k * at.chunk;
+    end = begin + at.chunk < at.rows ? begin + at.chunk : at.rows;
+  };
+  i64 begin, end;
+  if (block < applied * chunks) {
+    const Place place(at.apply_first + block % applied, across, at.columns, lanes, vectors);
     const Pass pass(of, place);
+    rows_of(block / applied, begin, end);
     if constexpr (Pass::writes)
       ColumnPass<Pass>{pass, place}.template apply<true>(
           begin, end, Pass::Coefficients::load(at.coefficients + place.column, at.columns, place.width));
     return;
   }
-  block -= at.apply_count * at.chunks;
-  if (block < at.combine_count) {
+  block -= applied * chunks;
+  if (block < combined) {
     const Place place(at.combine_first + block, across, at.columns, lanes, vectors);
     return combine_tile(Pass(of, place), place, at);
   }
-  block -= at.combine_count;
-  const i64 tiles = (gridDim.x - at.apply_count * at.chunks - at.combine_count) / at.chunks;
+  block -= combined;
+  const u32 tiles = (gridDim.x - applied * chunks - combined) / chunks, k = block / tiles;
   const Place place(at.sum_first + block % tiles, across, at.columns, lanes, vectors);
-  const i64 k = block / tiles, begin = k * at.chunk, end = begin + at.chunk < at.rows ? begin + at.chunk : at.rows;
   const Pass pass(of, place);
+  rows_of(k, begin, end);
   const auto sums = ColumnPass<Pass>{pass, place}.sum(begin, end, across);
   if (place.row == 0 && place.width)
     sums.save(at.sums + k * Pass::quantities * at.columns + place.column, at.columns, place.width);

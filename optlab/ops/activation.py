@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 
@@ -51,7 +52,7 @@ def activation_forward(
         elu: Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear units
         (ELUs)", 2016.
     """
-    return cpu.activation_forward(x, activation, parameter, out)  # type: ignore[no-any-return]
+    return kernels(x).activation_forward(x, activation, parameter, out)  # type: ignore[no-any-return]
 
 
 def activation_backward(
@@ -80,7 +81,7 @@ def activation_backward(
         >>> activation_backward(np.array([5.0, 5.0]), np.array([0.0, 2.0]), "relu")
         array([0., 5.])
     """
-    return cpu.activation_backward(dy, y, activation, parameter, out)  # type: ignore[no-any-return]
+    return kernels(dy).activation_backward(dy, y, activation, parameter, out)  # type: ignore[no-any-return]
 
 
 def activation_forward_tangent(
@@ -99,7 +100,7 @@ def activation_forward_tangent(
         >>> activation_forward_tangent(np.array([1.0]), np.array([0.5]), "sigmoid")
         array([0.25])
     """
-    return cpu.activation_forward_tangent(x_dot, y, activation, parameter, out)  # type: ignore[no-any-return]
+    return kernels(x_dot).activation_forward_tangent(x_dot, y, activation, parameter, out)  # type: ignore[no-any-return]
 
 
 def activation_backward_tangent(
@@ -140,4 +141,4 @@ def activation_backward_tangent(
         >>> activation_backward_tangent(zero, 0.75 * one, one, half, "tanh")  # −2 y y_dot
         array([-0.75])
     """
-    return cpu.activation_backward_tangent(dy_dot, y_dot, dy, y, activation, parameter, out)  # type: ignore[no-any-return]
+    return kernels(dy_dot).activation_backward_tangent(dy_dot, y_dot, dy, y, activation, parameter, out)  # type: ignore[no-any-return]

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 
@@ -57,7 +57,7 @@ def softmax_cross_entropy(
         Label smoothing: Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception architecture for
         computer vision", 2016.
     """
-    return cpu.softmax_cross_entropy(logits, labels, label_smoothing, reduction, gradient, out)  # type: ignore[no-any-return]
+    return kernels(logits).softmax_cross_entropy(logits, labels, label_smoothing, reduction, gradient, out)  # type: ignore[no-any-return]
 
 
 def softmax_cross_entropy_tangent(
@@ -99,6 +99,6 @@ def softmax_cross_entropy_tangent(
         >>> print(loss_dot, dlogits_dot)
         1.0 [[ 0.75 -0.75]]
     """
-    return cpu.softmax_cross_entropy_tangent(  # type: ignore[no-any-return]
+    return kernels(logits).softmax_cross_entropy_tangent(  # type: ignore[no-any-return]
         logits_dot, logits, labels, label_smoothing, reduction, out
     )

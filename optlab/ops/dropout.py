@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 DROPOUT: int = cpu.streams["DROPOUT"]
@@ -47,7 +48,7 @@ def dropout_forward(
         Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov, "Dropout: a simple way to prevent neural networks
         from overfitting", JMLR 2014.
     """
-    return cpu.dropout(x, "x", p, seed, stream, step, run, out)  # type: ignore[no-any-return]
+    return kernels(x).dropout(x, "x", p, seed, stream, step, run, out)  # type: ignore[no-any-return]
 
 
 def dropout_backward(
@@ -64,7 +65,7 @@ def dropout_backward(
         >>> dropout_backward(np.ones(6), 0.5, seed=1)
         array([0., 0., 2., 0., 2., 0.])
     """
-    return cpu.dropout(dy, "dy", p, seed, stream, step, run, out)  # type: ignore[no-any-return]
+    return kernels(dy).dropout(dy, "dy", p, seed, stream, step, run, out)  # type: ignore[no-any-return]
 
 
 def dropout_forward_tangent(
@@ -81,7 +82,7 @@ def dropout_forward_tangent(
         >>> dropout_forward_tangent(np.ones(6), 0.5, seed=1)
         array([0., 0., 2., 0., 2., 0.])
     """
-    return cpu.dropout(x_dot, "x_dot", p, seed, stream, step, run, out)  # type: ignore[no-any-return]
+    return kernels(x_dot).dropout(x_dot, "x_dot", p, seed, stream, step, run, out)  # type: ignore[no-any-return]
 
 
 def dropout_backward_tangent(
@@ -98,4 +99,4 @@ def dropout_backward_tangent(
         >>> dropout_backward_tangent(np.ones(6), 0.5, seed=1)
         array([0., 0., 2., 0., 2., 0.])
     """
-    return cpu.dropout(dy_dot, "dy_dot", p, seed, stream, step, run, out)  # type: ignore[no-any-return]
+    return kernels(dy_dot).dropout(dy_dot, "dy_dot", p, seed, stream, step, run, out)  # type: ignore[no-any-return]

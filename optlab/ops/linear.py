@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 
@@ -52,7 +53,7 @@ def linear_forward(
         >>> ol.ops.linear_forward(x, weight, bias, "relu")
         array([[11.5,  0. ]])
     """
-    return cpu.linear_forward(x, weight, bias, activation, parameter, dropout, out)  # type: ignore[no-any-return]
+    return kernels(x).linear_forward(x, weight, bias, activation, parameter, dropout, out)  # type: ignore[no-any-return]
 
 
 def linear_backward(
@@ -94,7 +95,7 @@ def linear_backward(
         ValueError: likewise.
     """
     options = (activation, parameter, dropout, input_gradient)
-    return cpu.linear_backward(dy, x, weight, y, *options, out)  # type: ignore[no-any-return]
+    return kernels(x).linear_backward(dy, x, weight, y, *options, out)  # type: ignore[no-any-return]
 
 
 def linear_forward_tangent(
@@ -128,7 +129,7 @@ def linear_forward_tangent(
         Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6(1), 1994.
     """
     options = (activation, parameter, dropout)
-    return cpu.linear_forward_tangent(x_dot, x, weight, y, weight_dot, bias_dot, *options, out)  # type: ignore[no-any-return]
+    return kernels(x).linear_forward_tangent(x_dot, x, weight, y, weight_dot, bias_dot, *options, out)  # type: ignore[no-any-return]
 
 
 def linear_backward_tangent(
@@ -164,4 +165,4 @@ def linear_backward_tangent(
         ValueError: likewise.
     """
     arrays = (dy_dot, x_dot, dy, x, weight, y, y_dot, weight_dot)
-    return cpu.linear_backward_tangent(*arrays, activation, parameter, dropout, input_gradient, out)  # type: ignore[no-any-return]
+    return kernels(x).linear_backward_tangent(*arrays, activation, parameter, dropout, input_gradient, out)  # type: ignore[no-any-return]

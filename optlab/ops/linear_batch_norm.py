@@ -6,8 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from optlab.kernels.select import cpu
 from optlab.ops.linear import Dropout
+from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 
@@ -64,4 +64,4 @@ def linear_batch_norm_forward(
         Ioffe and Szegedy, "Batch normalization", ICML 2015.
     """
     options = (eps, activation, parameter, dropout, running, momentum, out)
-    return cpu.linear_batch_norm_forward(x, weight, gamma, beta, *options)  # type: ignore[no-any-return]
+    return kernels(x).linear_batch_norm_forward(x, weight, gamma, beta, *options)  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 Out = tuple[Array | None, Array | None] | None
@@ -51,7 +51,7 @@ def mse(
         >>> print(loss, dprediction)
         2.0 [2. 0.]
     """
-    return cpu.mse(prediction, target, 0.0, reduction, gradient, out)  # type: ignore[no-any-return]
+    return kernels(prediction).mse(prediction, target, 0.0, reduction, gradient, out)  # type: ignore[no-any-return]
 
 
 def mse_tangent(
@@ -88,7 +88,7 @@ def mse_tangent(
         >>> print(loss_dot, dprediction_dot)
         2.0 [1. 1.]
     """
-    return cpu.mse_tangent(  # type: ignore[no-any-return]
+    return kernels(prediction).mse_tangent(  # type: ignore[no-any-return]
         prediction_dot, prediction, target, 0.0, reduction, out
     )
 
@@ -127,7 +127,7 @@ def l1(
         >>> print(loss, dprediction)
         1.0 [0.5 0. ]
     """
-    return cpu.l1(prediction, target, 0.0, reduction, gradient, out)  # type: ignore[no-any-return]
+    return kernels(prediction).l1(prediction, target, 0.0, reduction, gradient, out)  # type: ignore[no-any-return]
 
 
 def l1_tangent(
@@ -164,7 +164,7 @@ def l1_tangent(
         >>> print(loss_dot, dprediction_dot)
         0.5 [0. 0.]
     """
-    return cpu.l1_tangent(  # type: ignore[no-any-return]
+    return kernels(prediction).l1_tangent(  # type: ignore[no-any-return]
         prediction_dot, prediction, target, 0.0, reduction, out
     )
 
@@ -210,7 +210,7 @@ def huber(
     References:
         Huber, "Robust estimation of a location parameter", 1964.
     """
-    return cpu.huber(prediction, target, delta, reduction, gradient, out)  # type: ignore[no-any-return]
+    return kernels(prediction).huber(prediction, target, delta, reduction, gradient, out)  # type: ignore[no-any-return]
 
 
 def huber_tangent(
@@ -251,7 +251,7 @@ def huber_tangent(
         >>> print(loss_dot, dprediction_dot)
         1.5 [0. 1.]
     """
-    return cpu.huber_tangent(  # type: ignore[no-any-return]
+    return kernels(prediction).huber_tangent(  # type: ignore[no-any-return]
         prediction_dot, prediction, target, delta, reduction, out
     )
 
@@ -297,7 +297,7 @@ def binary_cross_entropy(
         >>> print(loss.round(4), dprediction)
         [0.     0.6931] [ 0.  -0.5]
     """
-    return cpu.binary_cross_entropy(prediction, target, label_smoothing, reduction, gradient, out)  # type: ignore[no-any-return]
+    return kernels(prediction).binary_cross_entropy(prediction, target, label_smoothing, reduction, gradient, out)  # type: ignore[no-any-return]
 
 
 def binary_cross_entropy_tangent(
@@ -336,7 +336,7 @@ def binary_cross_entropy_tangent(
         >>> print(loss_dot, dprediction_dot)
         -0.5 [0.25]
     """
-    return cpu.binary_cross_entropy_tangent(  # type: ignore[no-any-return]
+    return kernels(prediction).binary_cross_entropy_tangent(  # type: ignore[no-any-return]
         prediction_dot, prediction, target, label_smoothing, reduction, out
     )
 
@@ -379,7 +379,7 @@ def kl_divergence(
     References:
         Kullback and Leibler, "On information and sufficiency", 1951.
     """
-    return cpu.kl_divergence(prediction, target, 0.0, reduction, gradient, out)  # type: ignore[no-any-return]
+    return kernels(prediction).kl_divergence(prediction, target, 0.0, reduction, gradient, out)  # type: ignore[no-any-return]
 
 
 def kl_divergence_tangent(
@@ -418,6 +418,6 @@ def kl_divergence_tangent(
         >>> print(loss_dot, dprediction_dot)
         -1.0 [[0. 0.]]
     """
-    return cpu.kl_divergence_tangent(  # type: ignore[no-any-return]
+    return kernels(prediction).kl_divergence_tangent(  # type: ignore[no-any-return]
         prediction_dot, prediction, target, 0.0, reduction, out
     )

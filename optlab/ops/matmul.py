@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 
@@ -41,4 +41,4 @@ def matmul(a: Array, b: Array, *, out: Array | None = None, accumulate: bool = F
     References:
         Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008.
     """
-    return cpu.matmul(a, b, accumulate, out)  # type: ignore[no-any-return]
+    return kernels(a).matmul(a, b, accumulate, out)  # type: ignore[no-any-return]

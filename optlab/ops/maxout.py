@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 
@@ -37,7 +37,7 @@ def maxout_forward(x: Array, pieces: int = 2, *, out: Array | None = None) -> Ar
     References:
         Goodfellow, Warde-Farley, Mirza, Courville and Bengio, "Maxout networks", ICML 2013.
     """
-    return cpu.maxout_forward(x, pieces, out)  # type: ignore[no-any-return]
+    return kernels(x).maxout_forward(x, pieces, out)  # type: ignore[no-any-return]
 
 
 def maxout_backward(dy: Array, x: Array, pieces: int = 2, *, out: Array | None = None) -> Array:
@@ -58,7 +58,7 @@ def maxout_backward(dy: Array, x: Array, pieces: int = 2, *, out: Array | None =
         >>> maxout_backward(np.array([[5.0]]), np.array([[2.0, 2.0, 1.0]]), 3)
         array([[5., 0., 0.]])
     """
-    return cpu.maxout_backward(dy, x, pieces, out)  # type: ignore[no-any-return]
+    return kernels(dy).maxout_backward(dy, x, pieces, out)  # type: ignore[no-any-return]
 
 
 def maxout_forward_tangent(x_dot: Array, x: Array, pieces: int = 2, *, out: Array | None = None) -> Array:
@@ -79,7 +79,7 @@ def maxout_forward_tangent(x_dot: Array, x: Array, pieces: int = 2, *, out: Arra
         >>> maxout_forward_tangent(np.array([[7.0, 8.0]]), np.array([[1.0, 2.0]]), 2)
         array([[8.]])
     """
-    return cpu.maxout_forward_tangent(x_dot, x, pieces, out)  # type: ignore[no-any-return]
+    return kernels(x_dot).maxout_forward_tangent(x_dot, x, pieces, out)  # type: ignore[no-any-return]
 
 
 def maxout_backward_tangent(dy_dot: Array, x: Array, pieces: int = 2, *, out: Array | None = None) -> Array:
@@ -100,4 +100,4 @@ def maxout_backward_tangent(dy_dot: Array, x: Array, pieces: int = 2, *, out: Ar
         >>> maxout_backward_tangent(np.array([[7.0]]), np.array([[1.0, 2.0]]), 2)
         array([[0., 7.]])
     """
-    return cpu.maxout_backward_tangent(dy_dot, x, pieces, out)  # type: ignore[no-any-return]
+    return kernels(dy_dot).maxout_backward_tangent(dy_dot, x, pieces, out)  # type: ignore[no-any-return]

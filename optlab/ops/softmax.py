@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 
@@ -37,7 +37,7 @@ def softmax_forward(x: Array, *, out: Array | None = None) -> Array:
         array([[0.125, 0.25 , 0.625],
                [0.5  , 0.   , 0.5  ]])
     """
-    return cpu.softmax_forward(x, out)  # type: ignore[no-any-return]
+    return kernels(x).softmax_forward(x, out)  # type: ignore[no-any-return]
 
 
 def softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
@@ -64,7 +64,7 @@ def softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
         >>> softmax_backward(np.array([[1.0, 0.0]]), np.array([[0.25, 0.75]]))
         array([[ 0.1875, -0.1875]])
     """
-    return cpu.softmax_backward(dy, y, out)  # type: ignore[no-any-return]
+    return kernels(dy).softmax_backward(dy, y, out)  # type: ignore[no-any-return]
 
 
 def softmax_forward_tangent(x_dot: Array, y: Array, *, out: Array | None = None) -> Array:
@@ -93,7 +93,7 @@ def softmax_forward_tangent(x_dot: Array, y: Array, *, out: Array | None = None)
         >>> softmax_forward_tangent(np.array([[1.0, 1.0]]), np.array([[0.25, 0.75]]))  # a shift changes nothing
         array([[0., 0.]])
     """
-    return cpu.softmax_forward_tangent(x_dot, y, out)  # type: ignore[no-any-return]
+    return kernels(x_dot).softmax_forward_tangent(x_dot, y, out)  # type: ignore[no-any-return]
 
 
 def softmax_backward_tangent(dy_dot: Array, y_dot: Array, dy: Array, y: Array, *, out: Array | None = None) -> Array:
@@ -123,7 +123,7 @@ def softmax_backward_tangent(dy_dot: Array, y_dot: Array, dy: Array, y: Array, *
         >>> softmax_backward_tangent(dy, np.zeros((1, 2)), dy, y)  # linear in dy
         array([[ 0.1875, -0.1875]])
     """
-    return cpu.softmax_backward_tangent(dy_dot, y_dot, dy, y, out)  # type: ignore[no-any-return]
+    return kernels(dy_dot).softmax_backward_tangent(dy_dot, y_dot, dy, y, out)  # type: ignore[no-any-return]
 
 
 def log_softmax_forward(x: Array, *, out: Array | None = None) -> Array:
@@ -151,7 +151,7 @@ def log_softmax_forward(x: Array, *, out: Array | None = None) -> Array:
         >>> log_softmax_forward(np.array([[-1e4, 1e4]]))
         array([[-20000.,      0.]])
     """
-    return cpu.log_softmax_forward(x, out)  # type: ignore[no-any-return]
+    return kernels(x).log_softmax_forward(x, out)  # type: ignore[no-any-return]
 
 
 def log_softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
@@ -178,7 +178,7 @@ def log_softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Ar
         >>> log_softmax_backward(np.array([[1.0, 0.0]]), np.log([[0.25, 0.75]]))
         array([[ 0.75, -0.75]])
     """
-    return cpu.log_softmax_backward(dy, y, out)  # type: ignore[no-any-return]
+    return kernels(dy).log_softmax_backward(dy, y, out)  # type: ignore[no-any-return]
 
 
 def log_softmax_forward_tangent(x_dot: Array, y: Array, *, out: Array | None = None) -> Array:
@@ -205,7 +205,7 @@ def log_softmax_forward_tangent(x_dot: Array, y: Array, *, out: Array | None = N
         >>> log_softmax_forward_tangent(np.array([[4.0, 0.0]]), np.log([[0.25, 0.75]]))
         array([[ 3., -1.]])
     """
-    return cpu.log_softmax_forward_tangent(x_dot, y, out)  # type: ignore[no-any-return]
+    return kernels(x_dot).log_softmax_forward_tangent(x_dot, y, out)  # type: ignore[no-any-return]
 
 
 def log_softmax_backward_tangent(
@@ -237,4 +237,4 @@ def log_softmax_backward_tangent(
         >>> log_softmax_backward_tangent(dy, np.zeros((1, 2)), dy, y)  # linear in dy
         array([[ 0.75, -0.75]])
     """
-    return cpu.log_softmax_backward_tangent(dy_dot, y_dot, dy, y, out)  # type: ignore[no-any-return]
+    return kernels(dy_dot).log_softmax_backward_tangent(dy_dot, y_dot, dy, y, out)  # type: ignore[no-any-return]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optlab.kernels.select import cpu
+from optlab.ops.place import kernels
 
 
 def weight_norm_forward(v: Any, g: Any, *, out: Any = None) -> Any:
@@ -38,7 +38,7 @@ def weight_norm_forward(v: Any, g: Any, *, out: Any = None) -> Any:
         Salimans and Kingma, "Weight normalization: a simple reparameterization to accelerate training of deep neural
         networks", 2016.
     """
-    return cpu.weight_norm_forward(v, g, out)
+    return kernels(v).weight_norm_forward(v, g, out)
 
 
 def weight_norm_backward(dw: Any, v: Any, g: Any, norm: Any, *, out: Any = None) -> Any:
@@ -66,7 +66,7 @@ def weight_norm_backward(dw: Any, v: Any, g: Any, norm: Any, *, out: Any = None)
         >>> ol.ops.weight_norm_backward(np.array([[0.0, 2.0]]), v, g, norm)  # across v: no part along it
         (array([[0., 5.]]), array([0.]))
     """
-    return cpu.weight_norm_backward(dw, v, g, norm, out)
+    return kernels(v).weight_norm_backward(dw, v, g, norm, out)
 
 
 def weight_norm_forward_tangent(v_dot: Any, v: Any, g: Any, norm: Any, g_dot: Any = None, *, out: Any = None) -> Any:
@@ -95,7 +95,7 @@ def weight_norm_forward_tangent(v_dot: Any, v: Any, g: Any, norm: Any, g_dot: An
         >>> ol.ops.weight_norm_forward_tangent(np.array([[0.0, 2.0]]), v, g, norm)  # a rotation keeps the norm
         (array([[0., 5.]]), array([0.]))
     """
-    return cpu.weight_norm_forward_tangent(v_dot, v, g, norm, g_dot, out)
+    return kernels(v).weight_norm_forward_tangent(v_dot, v, g, norm, g_dot, out)
 
 
 def weight_norm_backward_tangent(
@@ -136,4 +136,4 @@ def weight_norm_backward_tangent(
         >>> ol.ops.weight_norm_backward_tangent(2 * dw, 0 * v, dw, v, g, norm, np.zeros(1))  # linear in dw
         (array([[ 0., 10.]]), array([0.]))
     """
-    return cpu.weight_norm_backward_tangent(dw_dot, v_dot, dw, v, g, norm, norm_dot, g_dot, out)
+    return kernels(v).weight_norm_backward_tangent(dw_dot, v_dot, dw, v, g, norm, norm_dot, g_dot, out)
