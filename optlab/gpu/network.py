@@ -133,7 +133,7 @@ class Network:
     """
 
     def __init__(
-        self, settings: dict[str, Any], dtype: Any, X: Array | None, y: Array | None, frozen: Any, products: str
+        self, settings: dict[str, Any], dtype: Any, X: Array, y: Array, frozen: Any, products: str
     ) -> None:
         if settings["jacobian"]:
             raise ValueError("jacobian: got a penalty on the Jacobian with arrays of the GPU, expected none there")

@@ -12,8 +12,8 @@ from optlab.gpu.device import Device, download, upload
 
 WIDTHS = [5, 9, 6, 3]
 ROWS = 33
-# Products are summed in another order than on the CPU: each sum of up to 64 terms differs by some ulps of its size; three
-# layers forward and back multiply what is lost, and normalization over two units by the inverse of their spread.
+# Products are summed in another order than on the CPU: each sum of up to 64 terms differs by some ulps of its size;
+# three layers forward and back multiply what is lost, and normalization over two units by the inverse of their spread.
 TOLERANCE = {np.dtype(real): 1000 * np.finfo(real).eps for real in (np.float32, np.float64)}
 
 NETWORKS: dict[str, dict[str, Any]] = {
