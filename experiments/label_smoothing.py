@@ -3,8 +3,8 @@
 Of m classes the target is 1 − (m−1)ε for the label and ε for each other one: in PyTorch's words a smoothing of mε.
 
 * The least loss is at ŷ = target, where the label's logit exceeds each other one by log((1 − (m−1)ε)/ε), no
-  further. With ε = 0 there is none: on free logits, of a mean over m samples, descent with step η widens the gap g by ηe⁻ᵍ a
-  step, so that g nears log(ηt), for ever.
+  further. With ε = 0 there is none: on free logits, of a mean over m samples, descent with step η widens the gap g by
+  ηe⁻ᵍ a step, so that g nears log(ηt), for ever.
 * The lecture says that with hard targets the other classes get no update. Through softmax they do: the slope at logit j
   is ŷ_j − ε, with ε = 0 as well, and these slopes together are as large as the one at the label.
 * Networks that learn digits with one label in five wrong are sure of what they got by heart: smoothing brings their
