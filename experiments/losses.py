@@ -308,7 +308,7 @@ def draw_bumps(ax: Axes, data: Data) -> None:
     for k, (found, law, name) in enumerate(zip(data["bumps"], laws, names, strict=True)):
         unit = found[SHIFTS.tolist().index(20)]
         ax.plot(SHIFTS, found / unit, "o", color=plotting.COLORS[k], markersize=10, label=name)
-        line = plotting.theory_line(ax, fine, law / unit, "theory: s, s²/2w², 1 − exp(−s²/4w²)")
+        line = plotting.theory_line(ax, fine, law / unit, "theory")
     ax.set(ylim=(0, 4.6), xlabel="distance s of a bump from its target (bins)", ylabel="loss (at 20 bins: 1)")
     ax.set_title("How far off? Wasserstein's loss says it")
     ax.legend(handles=[*ax.get_legend_handles_labels()[0][:5:2], line], loc="lower right", bbox_to_anchor=(1.03, -0.02))
