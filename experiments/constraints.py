@@ -8,8 +8,8 @@
   takes ten times the steps. The projection on WᵀW = I, the polar factor, after each step of W ← W + ηSW has neither.
 * Binary weights, from r = n/d equations a weight. The shortest solution of Xw = Xb is Pb, P a random projection, and
   rounding it is wrong in a share Φ(−√(u/(1−u))) of its signs, where u = P_ii, of mean r, has the law Beta(n/2,
-  (d−n)/2). In the box |w_i| <= 1, of which b is a corner, b is the only solution with probability 2^{1−d} Σ_{k<n} C(d−1, k): near
-  1 for r well above 1/2 (Wendel 1962; Mangasarian and Recht 2011).
+  (d−n)/2). In the box |w_i| <= 1, of which b is a corner, b is the only solution with probability 2^{1−d} Σ_{k<n}
+  C(d−1, k): near 1 for r well above 1/2 (Wendel 1962; Mangasarian and Recht 2011).
 """
 
 from __future__ import annotations
