@@ -103,7 +103,7 @@ def claims(data: Data, p: Params) -> list[Claim]:
         "no_slope": "And does not fall: the slope of its log over log n.",
         "excess": f"Clouds: the loss is k/2n above the truth's, k = {FREE}; n = {AMOUNTS[-1]}, the mean over k/2n.",
         "optimism": "On training data it is k/2n below; the mean over k/2n.",
-        "law": "So the loss above the truth's falls as 1/n; the slope of the log of its mean, over groups of five sets.",
+        "law": "So the loss above the truth's falls as 1/n; slope of the log of its mean, by groups of five sets.",
     }
     asked = {name: (name, text) for name, text in said.items()}
     groups = data["clouds"][: len(data["clouds"]) // 5 * 5, :, 1].reshape(-1, 5, len(n)).mean(axis=1)
