@@ -222,7 +222,7 @@ def draw_errors(ax: Axes, data: Data) -> None:
     laws, names = expected_errors(fine), ("L1", "L2")
     for found, law, name, color in zip(errors(data), laws, names, COLORS[::2], strict=True):
         ax.plot(PENALTIES, found.mean(axis=0), "o", color=color, markersize=10)
-        ax.text(PENALTIES[0], law[0] + (0.12 if name == "L2" else -0.2), name, color=color, ha="center")
+        ax.text(PENALTIES[0], law[0] + (0.12 if name == "L2" else -0.3), name, color=color, ha="center")
         line = plotting.theory_line(ax, fine, law, "theory")
     ax.set(
         xscale="log",
@@ -250,8 +250,8 @@ experiment = Experiment(
     title="L1 makes weights exactly zero by its proximal step, nearly so by its subgradient; L2 does neither",
     source="Training DNNs: L1 and L2 regularization",
     question="Which penalty, taken in which way, makes weights zero, and what is that worth?",
-    params={"sets": 200, "close": 40, "networks": 60, "tuning": 10},
-    quick={"sets": 50, "close": 12, "networks": 30, "tuning": 5},
+    params={"sets": 50, "close": 30, "networks": 50, "tuning": 10},
+    quick={"close": 12, "networks": 30, "tuning": 4},
     compute=compute,
     plot=plot,
     claims=claims,

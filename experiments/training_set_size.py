@@ -146,6 +146,7 @@ def draw_clouds(ax: Axes, data: Data) -> None:
     line = plotting.theory_line(ax, n, FREE / 2 / n, "theory: k/2n")
     ax.set(xscale="log", yscale="log", ylim=(1.5e-3, 0.2), xlabel="training samples n", ylabel="difference of losses")
     ax.set_yticks([0.002, 0.005, 0.01, 0.02, 0.05, 0.1], ["0.002", "0.005", "0.01", "0.02", "0.05", "0.1"])
+    ax.set_xticks(AMOUNTS, [str(each) for each in AMOUNTS])
     ax.minorticks_off()
     ax.set_title("Normal clouds: a law")
     ax.legend(handles=[*ax.get_legend_handles_labels()[0][:2], line], loc="upper right")
