@@ -1,7 +1,7 @@
 """The kernels under every network, on plain arrays: products, normalization, dense passes and losses.
 
 Each comes forward, backward and as a derivative in a direction. Every function is pure, takes float32 or float64 arrays
-in C order, writes into ``out=`` where it is given and gives the same bits for every number of threads.
+in C order, writes into ``out=`` where it has one and gives the same bits for every number of threads.
 """
 
 from optlab.ops.activation import (
@@ -88,6 +88,7 @@ from optlab.ops.softmax import (
     softmax_forward,
     softmax_forward_tangent,
 )
+from optlab.ops.wasserstein import wasserstein, wasserstein_tangent
 from optlab.ops.weight_norm import (
     weight_norm_backward,
     weight_norm_backward_tangent,
@@ -156,6 +157,8 @@ __all__ = [
     "softmax_cross_entropy_tangent",
     "softmax_forward",
     "softmax_forward_tangent",
+    "wasserstein",
+    "wasserstein_tangent",
     "weight_norm_backward",
     "weight_norm_backward_tangent",
     "weight_norm_forward",
