@@ -4,6 +4,7 @@ A data set is a :class:`Data` of features ``X`` (n, features) and labels ``y`` (
 drawn comes from :mod:`optlab.random` alone: sample i of a set is a function of the seed and of i.
 """
 
+from optlab.data import augment
 from optlab.data.dataset import Data
 from optlab.data.digits import digits
 from optlab.data.labels import corrupt
@@ -22,6 +23,7 @@ __all__ = [
     "Data",
     "Standardize",
     "Whiten",
+    "augment",
     "cifar10",
     "corrupt",
     "digits",

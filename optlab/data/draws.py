@@ -32,3 +32,10 @@ def choices(n: int, count: int, seed: int, *part: str) -> NDArray[np.int64]:
 def orders(n: int, count: int, seed: int, *part: str) -> NDArray[np.int64]:
     """Random orders (n, count) of 0 … count − 1; row i depends on i alone."""
     return permutation((n, count), derive_seed(seed, *part), stream=DATA)
+
+
+def special(name: str, x: Array) -> Array:
+    """One of the kernels' own functions of every element: NumPy's differ between processors in their last bits."""
+    out = np.empty_like(x)
+    cpu.special(out, x, cpu.special_functions.index(name), False)
+    return out

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from optlab.checks import integer, real
-from optlab.data.checks import Array, real_dtype
+from optlab.data.checks import real_dtype
 from optlab.data.dataset import Data
-from optlab.data.draws import normals, uniforms
-from optlab.kernels.select import cpu
+from optlab.data.draws import normals, special, uniforms
 from optlab.random import MAX_DIM
 
 
@@ -56,12 +55,6 @@ def spirals(
     t = np.sqrt(uniforms(count, 1, seed, "spirals", "place")[:, 0])
     angle = winding * t + y / arms
     # Our own sine and cosine: NumPy's differ between processors.
-    ray = np.stack([_of_turns("cos_turns", angle), _of_turns("sin_turns", angle)], axis=1)
+    ray = np.stack([special("cos_turns", angle), special("sin_turns", angle)], axis=1)
     X = t[:, None] * ray + spread * normals(count, 2, seed, "spirals", "noise")
     return Data(X.astype(to), y, arms)
-
-
-def _of_turns(name: str, turns: Array) -> Array:
-    out = np.empty_like(turns)
-    cpu.special(out, turns, cpu.special_functions.index(name), False)
-    return out

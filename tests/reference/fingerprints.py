@@ -201,6 +201,15 @@ def of_batch_norm(dtype: Any) -> str:
     return digest(*(digest(array) for array in results))
 
 
+def of_augment(dtype: Any) -> str:
+    """Two copies of all that changes images."""
+    a = ol.data.augment
+    parts = (a.Shift(1, 2), a.Crop(7, 9, padding=1), a.Flip(), a.Rotate(30.0), a.Noise(0.1), a.Color(0.3, 0.3, 0.3))
+    chain = a.Chain((*parts, a.Blur((0.1, 1.5)), a.Occlude(3), a.MixUp(5, 0.4), a.CutMix(5)))
+    images = ol.random.uniform((130, 240), 5, dtype=dtype).reshape(130, 8, 10, 3)
+    return digest(*chain.copies(images, np.arange(130) % 5, 2, seed=2**63 + 5, run=7))
+
+
 def all_hashes() -> dict[str, str]:
     """Name -> hash."""
     hashes = {"rotation": digest(ol.landscapes.StrictSaddle(dim=21, rotation=9).rotation)}
@@ -210,6 +219,7 @@ def all_hashes() -> dict[str, str]:
         hashes[f"special {bits}"] = of_special(dtype)
         hashes[f"activations {bits}"] = of_activations(dtype)
         hashes[f"init {bits}"] = of_init(dtype)
+        hashes[f"augment {bits}"] = of_augment(dtype)
         if cpu.isa != "v2":  # which has no fused multiply-add
             hashes[f"products {bits}"] = of_products(dtype)
             hashes[f"network {bits}"] = of_network(dtype)
