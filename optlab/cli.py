@@ -16,12 +16,32 @@ from typing import Annotated, Any
 
 import typer
 
+from optlab import search
 from optlab.complaints import complain
 from optlab.errors import ExperimentError, InterruptError, UsageError
 from optlab.experiment import provenance, registry, runner
 from optlab.experiment.job import Job, Outcome
-from optlab.options import Debug, Device, Everything, Force, Json, Names, Out, Quick, Seed, Settings, Version, Workers
-from optlab.terminal import Bar, show_experiments, show_facts, show_outcome
+from optlab.options import (
+    Debug,
+    Device,
+    Everything,
+    Force,
+    Json,
+    Maximize,
+    Minimize,
+    Names,
+    Out,
+    Quick,
+    Samplers,
+    Seed,
+    Settings,
+    Space,
+    Storage,
+    Trials,
+    Version,
+    Workers,
+)
+from optlab.terminal import Bar, show_experiments, show_facts, show_outcome, show_tuned
 
 SCHEMA = 1
 
@@ -55,7 +75,7 @@ def list_(as_json: Json = False) -> int:
             complain(error)
     if as_json:
         fields = ("name", "title", "source", "question", "params")
-        _print_json([{key: getattr(experiment, key) for key in fields} for experiment in found])
+        _print({"experiments": [{key: getattr(experiment, key) for key in fields} for experiment in found]})
     else:
         show_experiments(found)
     return 1 if broken else 0
@@ -96,6 +116,41 @@ def check(
     """Compute experiments afresh and check their claims; write nothing."""
     plan = runner.plan(_chosen(names, everything), seed=seed, quick=quick, settings=settings or ())
     return _carry_out(plan, jobs, as_json=as_json, debug=context.obj, place="")
+
+
+@app.command()
+def tune(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An experiment, or the path of a .py file.")],
+    param: Space = None,
+    minimize: Minimize = None,
+    maximize: Maximize = None,
+    sampler: Samplers = None,
+    trials: Trials = 50,
+    quick: Quick = False,
+    seed: Seed = 0,
+    settings: Settings = None,
+    storage: Storage = None,
+    as_json: Json = False,
+) -> int:
+    """Search an experiment's parameters; the same command goes on where it was interrupted."""
+    if (minimize is None) == (maximize is None):
+        raise UsageError("say what to search for: --minimize KEY or --maximize KEY, but not both")
+    (job,) = runner.plan([name], seed=seed, quick=quick, settings=settings or ())
+    measure = minimize or maximize or ""
+    objective = search.Objective(job.path, measure, seed=seed, quick=quick, settings=settings or ())
+    space, kept = search.parsed(param or (), objective.p), storage or Path("searches") / f"{job.path.stem}.db"
+    options: dict[str, Any] = {"maximize": maximize is not None, "storage": kept}
+    try:
+        with Bar() as bar:
+            found = search.tune(objective, space, sampler or ["tpe"], trials, progress=bar, **options)
+    except KeyboardInterrupt as interrupt:
+        raise InterruptError(f"interrupted; what was done is in '{kept}', and the same command goes on") from interrupt
+    if as_json:
+        head = {"experiment": job.path.stem, "measure": measure, "maximize": maximize is not None, "seed": seed}
+        _print({"search": {**head, "results": [each.to_json() for each in found]}})
+    else:
+        show_tuned(found, measure, kept)
+    return 0
 
 
 @app.command()
@@ -175,7 +230,7 @@ def _carry_out(plan: Sequence[Job], jobs: int, *, as_json: bool, debug: bool, pl
             f"interrupted after {len(outcomes)} of {len(plan)}; no file is half written"
         ) from interrupt
     if as_json:
-        _print_json([_plain(outcomes[job.path.stem]) for job in plan])
+        _print({"experiments": [_plain(outcomes[job.path.stem]) for job in plan]})
     return 1 if any(outcome.failed for outcome in outcomes.values()) else 0
 
 
@@ -194,5 +249,5 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return {**details, "state": state}
 
 
-def _print_json(experiments: list[dict[str, Any]]) -> None:
-    typer.echo(json.dumps({"schema": SCHEMA, "experiments": experiments}, indent=2, allow_nan=False))
+def _print(values: dict[str, Any]) -> None:
+    typer.echo(json.dumps({"schema": SCHEMA, **values}, indent=2, allow_nan=False))
