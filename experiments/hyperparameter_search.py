@@ -205,7 +205,13 @@ def draw_boxes(ax: Axes, data: Data) -> None:
         theory = [predicted(case)[k] for case in CASES]
         ax.plot(place + 0.4 * k - 0.2, theory, "k_", markersize=22, markeredgewidth=3, label="theory" if k else None)
     ax.set_xticks(place, list(CASES))
-    ax.set(xlabel="how many parameters matter", ylabel="share of targets hit", ylim=(0, 1.32), yticks=(0, 0.5, 1))
+    ax.set(
+        xlabel="how many parameters matter",
+        ylabel="share of targets hit",
+        title="a small target, drawn anywhere",
+        ylim=(0, 1.32),
+        yticks=(0, 0.5, 1),
+    )
     ax.legend(loc="upper right", ncols=3)
 
 
@@ -218,7 +224,7 @@ def draw_regret(ax: Axes, data: Data) -> None:
         few, middle, many = np.quantile(curves, (0.25, 0.5, 0.75), axis=0)
         ax.plot(trials, middle, color=color, label=NAMES[method])
         ax.fill_between(trials, few, many, color=color, alpha=0.2, linewidth=0)
-    ax.set(yscale="log", xlabel="trials", ylabel="regret", title="both matter: a model of what was seen wins")
+    ax.set(yscale="log", xlabel="trials", ylabel="regret", title="both matter: a model beats chance")
     ax.set_ylim(1e-4, 3)
     ax.legend(loc="upper right")
 
