@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from optlab import search
 from optlab.complaints import complain
 from optlab.errors import ExperimentError, InterruptError, OptlabError, UsageError
 from optlab.experiment import provenance, registry, runner
@@ -27,16 +28,22 @@ from optlab.options import (
     Everything,
     Force,
     Json,
+    Maximize,
+    Minimize,
     Names,
     Out,
     Quick,
+    Samplers,
     Seed,
     Settings,
+    Space,
+    Storage,
+    Trials,
     Version,
     Where,
     Workers,
 )
-from optlab.terminal import Bar, show_experiments, show_facts, show_outcome
+from optlab.terminal import Bar, show_experiments, show_facts, show_outcome, show_tuned
 
 SCHEMA = 1
 
@@ -70,7 +77,7 @@ def list_(as_json: Json = False) -> int:
             complain(error)
     if as_json:
         fields = ("name", "title", "source", "question", "params")
-        _print_json([{key: getattr(experiment, key) for key in fields} for experiment in found])
+        _print({"experiments": [{key: getattr(experiment, key) for key in fields} for experiment in found]})
     else:
         show_experiments(found)
     return 1 if broken else 0
@@ -116,6 +123,41 @@ def check(
     chosen = _chosen(names, everything)
     plan = runner.plan(chosen, seed=seed, quick=quick, settings=settings or (), device=device.value)
     return _carry_out(plan, jobs, as_json=as_json, debug=context.obj, place="")
+
+
+@app.command()
+def tune(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An experiment, or the path of a .py file.")],
+    param: Space = None,
+    minimize: Minimize = None,
+    maximize: Maximize = None,
+    sampler: Samplers = None,
+    trials: Trials = 50,
+    quick: Quick = False,
+    seed: Seed = 0,
+    settings: Settings = None,
+    storage: Storage = None,
+    as_json: Json = False,
+) -> int:
+    """Search an experiment's parameters; the same command goes on where it was interrupted."""
+    if (minimize is None) == (maximize is None):
+        raise UsageError("say what to search for: --minimize KEY or --maximize KEY, but not both")
+    (job,) = runner.plan([name], seed=seed, quick=quick, settings=settings or ())
+    measure = minimize or maximize or ""
+    objective = search.Objective(job.path, measure, seed=seed, quick=quick, settings=settings or ())
+    space, kept = search.parsed(param or (), objective.p), storage or Path("searches") / f"{job.path.stem}.db"
+    options: dict[str, Any] = {"maximize": maximize is not None, "storage": kept}
+    try:
+        with Bar() as bar:
+            found = search.tune(objective, space, sampler or ["tpe"], trials, progress=bar, **options)
+    except KeyboardInterrupt as interrupt:
+        raise InterruptError(f"interrupted; what was done is in '{kept}', and the same command goes on") from interrupt
+    if as_json:
+        head = {"experiment": job.path.stem, "measure": measure, "maximize": maximize is not None, "seed": seed}
+        _print({"search": {**head, "results": [each.to_json() for each in found]}})
+    else:
+        show_tuned(found, measure, kept)
+    return 0
 
 
 @app.command()
@@ -198,7 +240,7 @@ def _carry_out(plan: Sequence[Job], jobs: int, *, as_json: bool, debug: bool, pl
             f"interrupted after {len(outcomes)} of {len(plan)}; no file is half written"
         ) from interrupt
     if as_json:
-        _print_json([_plain(outcomes[job.path.stem]) for job in plan])
+        _print({"experiments": [_plain(outcomes[job.path.stem]) for job in plan]})
     return 1 if any(outcome.failed for outcome in outcomes.values()) else 0
 
 
@@ -217,5 +259,5 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return {**details, "state": state}
 
 
-def _print_json(experiments: list[dict[str, Any]]) -> None:
-    typer.echo(json.dumps({"schema": SCHEMA, "experiments": experiments}, indent=2, allow_nan=False))
+def _print(values: dict[str, Any]) -> None:
+    typer.echo(json.dumps({"schema": SCHEMA, **values}, indent=2, allow_nan=False))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -17,6 +18,7 @@ from rich.text import Text
 from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Experiment
 from optlab.experiment.job import Outcome
+from optlab.search.tune import Tuned
 
 _COLOURS = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
 _STATEMENT = 140
@@ -67,6 +69,25 @@ def show_experiments(experiments: Iterable[Experiment]) -> None:
     for experiment in experiments:
         table.add_row(Text(experiment.name, style="bold"), Text(experiment.title), Text(experiment.source, style="dim"))
     Console(highlight=False).print(table)
+
+
+def show_tuned(found: Sequence[Tuned], measure: str, place: Path) -> None:
+    """Print the best point of each search, the best search first; its trials are in the file `place`."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in ("sampler", "trials", "known before", f"best {measure}", "on another seed", "parameters"):
+        table.add_column(column)
+    for each in found:
+        best, search = each.search.best, each.search
+        point = " ".join(
+            f"{key}={value:.5g}" if type(value) is float else f"{key}={value}" for key, value in best.point.items()
+        )
+        numbers = (str(len(search.trials)), str(search.resumed), f"{best.value:.5g}", f"{each.again:.5g}", point)
+        table.add_row(Text(search.sampler, style="bold"), *map(Text, numbers))
+    console = Console(highlight=False)
+    console.print(table)
+    failed = sum(bool(trial.error) for each in found for trial in each.search.trials)
+    note = f"{failed} trials failed and count as the worst; " if failed else ""
+    console.print(Text(f"{note}all trials are in '{place}'", style="dim"))
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:

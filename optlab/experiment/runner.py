@@ -85,7 +85,7 @@ def run(jobs: Sequence[Job], workers: int = 1, progress: Progress = silent) -> I
 
 def _in_turn(jobs: Sequence[Job], progress: Progress) -> Iterator[tuple[Job, Outcome]]:
     for number, job in enumerate(jobs):
-        with _heeding_interrupts():
+        with heeding_interrupts():
             outcome = execute(job, partial(_part, progress, number, len(jobs), job.path.stem))
         yield job, outcome
 
@@ -104,7 +104,7 @@ def _in_processes(jobs: Sequence[Job], workers: int, progress: Progress) -> Iter
 
 
 @contextmanager
-def _heeding_interrupts() -> Iterator[None]:
+def heeding_interrupts() -> Iterator[None]:
     """Raise KeyboardInterrupt at the end if Ctrl-C came and the body went on.
 
     A descent answers Ctrl-C by returning what it has recorded so far, which must not become a figure.

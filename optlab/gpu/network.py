@@ -132,9 +132,7 @@ class Network:
         ValueError: the settings ask for a Jacobian penalty, which has no GPU path, or a label names no output.
     """
 
-    def __init__(
-        self, settings: dict[str, Any], dtype: Any, X: Array, y: Array, frozen: Any, products: str
-    ) -> None:
+    def __init__(self, settings: dict[str, Any], dtype: Any, X: Array, y: Array, frozen: Any, products: str) -> None:
         if settings["jacobian"]:
             raise ValueError("jacobian: got a penalty on the Jacobian with arrays of the GPU, expected none there")
         self.settings, self.dtype, self.X, self.y = settings, dtype, X, y

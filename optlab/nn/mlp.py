@@ -14,9 +14,11 @@ from optlab.gpu.device import on_gpu
 from optlab.gpu.landscape import check_point
 from optlab.kernels.select import cpu
 from optlab.layout import Layout, Segment
+from optlab.nn import mup
 from optlab.nn.adopt import adopt
 from optlab.nn.init import Initializer, fill, resolve
 from optlab.nn.landscape import NetworkLandscape
+from optlab.optim import Optimizer
 
 if TYPE_CHECKING:
     import torch
@@ -54,10 +56,14 @@ class MLP:
         eps: What normalization adds to the variance.
         groups: How many groups of consecutive units group normalization makes of a layer.
         momentum: The share of a new batch in the running averages of batch normalization (PyTorch's convention).
+        parametrization: "standard", or "mup", with which the best learning rate is the same at every width: weights
+            begin as in the network of ``base_widths``, divided by √(n/n₀), in the last layer by n/n₀, for n/n₀ times as
+            many inputs; :meth:`per_layer` has the learning rates.
+        base_widths: For "mup": the widths at which it is the standard parametrization; inputs and outputs are the same.
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: an argument is out of range, or a name is unknown.
+        ValueError: an argument is out of range, a name is unknown, or "mup" cannot scale what ``init`` draws.
 
     Example:
         >>> mlp = MLP([784, 512, 512, 10])
@@ -66,6 +72,10 @@ class MLP:
         >>> theta = mlp.init(seed=0)
         >>> mlp.views(theta)["layers.1.weight"].shape
         (512, 512)
+
+    References:
+        "mup": Yang, Hu et al., "Tensor programs V: tuning large neural networks via zero-shot hyperparameter transfer",
+        2021, table 3, in the form without multipliers.
     """
 
     def __init__(
@@ -84,6 +94,8 @@ class MLP:
         eps: float = 1e-5,
         momentum: float = 0.1,
         groups: int | None = None,
+        parametrization: str = "standard",
+        base_widths: Sequence[int] | None = None,
     ) -> None:
         if isinstance(widths, str) or not isinstance(widths, Sequence) or len(widths) < 2:
             raise ValueError(f"widths: got {widths!r}, expected at least two whole numbers: inputs, ..., outputs")
@@ -101,6 +113,8 @@ class MLP:
         self.eps = real("eps", eps, 0.0)
         self.momentum = real("momentum", momentum, 0.0, 1.0)
         self.groups = self._checked_groups(groups)
+        self.parametrization = _one_of("parametrization", parametrization, ("standard", "mup"))
+        self.base_widths = self._checked_base(base_widths)
         self.layout: Layout = tuple(self._segments())
         self.dim = integer("widths", sum(segment.size for segment in self.layout), 1, 2**31)
         self.norm_columns = sum(self.widths[1:-1]) if norm == "batch" else 0
@@ -118,6 +132,14 @@ class MLP:
             if width % groups:
                 raise ValueError(f"groups: got {groups}, expected a divisor of the {width} units of a hidden layer")
         return groups
+
+    def _checked_base(self, given: Sequence[int] | None) -> tuple[int, ...] | None:
+        if self.parametrization == "mup":
+            mup.checked_init(self.weight_init)
+            return mup.checked_base(self.widths, given)
+        if given is not None:
+            raise ValueError(f"base_widths: got {given} with parametrization='standard', expected None, or 'mup'")
+        return None
 
     def _segments(self) -> Iterator[Segment]:
         offset = 0
@@ -149,8 +171,35 @@ class MLP:
         """
         count = 1 if runs is None else integer("runs", runs, 1, 2**32 - 1)
         theta = np.empty((count, self.dim), self.dtype)
-        fill(theta, self.layout, weight=self.weight_init, bias=self.bias_init, seed=seed, first_run=first_run)
+        layout = self.layout if self.base_widths is None else mup.base_layout(self)
+        fill(theta, layout, weight=self.weight_init, bias=self.bias_init, seed=seed, first_run=first_run)
+        if self.base_widths is not None:
+            mup.shrink(self, theta)
         return theta[0] if runs is None else theta
+
+    def per_layer(self, optimizer: Optimizer) -> Optimizer:
+        """The optimizer with the learning rates that the parametrization has for each layer.
+
+        The standard one leaves it as it is. With "mup", for a layer with a times the inputs and b times the units of
+        the base network's (a = 1 for biases, scales and shifts)::
+
+            SGD, HeavyBall, AveragedMomentum    lr · b / a
+            Adam and its kin                    lr / a,     eps / b
+
+        and a weight decay so that lr · weight_decay is the same at every width. The authors' package leaves eps as it
+        is; divided by b it stays what it is beside gradients, which fall as 1/b. Groups that the optimizer has for
+        segments are kept and scaled. Clipping by norm, l1, max_norm and noise are left as they are.
+
+        Raises:
+            ValueError: μP has no learning rates for this optimizer, or its weight decay enters an adaptive rule.
+
+        Example:
+            >>> import optlab as ol
+            >>> mlp = MLP([2, 64, 64, 3], parametrization="mup", base_widths=[2, 16, 16, 3])
+            >>> [dict(given)["lr"] for name, given in mlp.per_layer(ol.SGD(lr=1.0)).groups if "weight" in name]
+            [4.0, 1.0, 0.25]
+        """
+        return optimizer if self.base_widths is None else mup.per_layer(self, optimizer)
 
     def views(self, theta: Array) -> dict[str, Array]:
         """The segments of theta by name, as views that write through; with a runs axis where theta has one.
