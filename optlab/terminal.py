@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from rich.text import Text
 from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Experiment
 from optlab.experiment.job import Outcome
+from optlab.experiment.wording import numbers
 
 _COLOURS = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
 _STATEMENT = 140
@@ -35,23 +35,18 @@ def show_outcome(outcome: Outcome, place: str) -> None:
 
 def claims_table(claims: Sequence[Claim]) -> Table:
     """Return a table of claims that fits into 80 columns: a line of numbers, and the statement below it."""
-    rows = [_cells(claim) for claim in claims]
+    rows = [(claim.name, *numbers(claim), claim.verdict) for claim in claims]
     heading = ("claim", "measured", "interval", "accept", "verdict")
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     table.add_column(Text(_aligned(heading, widths)))
     for claim, cells in zip(claims, rows, strict=True):
-        numbers = Text(_aligned(cells, widths), overflow="fold")
-        numbers.stylize("bold", 0, len(claim.name))
-        numbers.highlight_words([claim.verdict], style=_COLOURS[claim.verdict])
+        line = Text(_aligned(cells, widths), overflow="fold")
+        line.stylize("bold", 0, len(claim.name))
+        line.highlight_words([claim.verdict], style=_COLOURS[claim.verdict])
         statement = textwrap.shorten(claim.statement, _STATEMENT, placeholder=" ...")
-        table.add_row(Group(numbers, Padding(Text(statement, style="dim"), (0, 0, 0, 2))))
+        table.add_row(Group(line, Padding(Text(statement, style="dim"), (0, 0, 0, 2))))
     return table
-
-
-def _cells(claim: Claim) -> tuple[str, ...]:
-    interval = "exact" if claim.low == claim.high else _interval(claim.low, claim.high)
-    return claim.name, f"{claim.measured:.4g}", interval, _interval(*_open_ends(claim)), claim.verdict
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -110,24 +105,3 @@ class Bar:
         self.__exit__()
         show()
         self.__enter__()
-
-
-def _open_ends(claim: Claim) -> tuple[float, float]:
-    lower, upper = claim.accept
-    return (-math.inf if lower is None else lower), (math.inf if upper is None else upper)
-
-
-def _interval(low: float, high: float) -> str:
-    # Three digits, so that a statement has room beside it in 80 columns; the record has all of them.
-    ends = f"{low:.3g}", f"{high:.3g}"
-    if low == -math.inf and high == math.inf:
-        return "unbounded"
-    if low == -math.inf:
-        return f"<= {ends[1]}"
-    if high == math.inf:
-        return f">= {ends[0]}"
-    if low == high:
-        return f"= {low:.4g}"
-    if ends[0] == ends[1]:
-        return f"{(low + high) / 2:.4g} +- {(high - low) / 2:.1g}"
-    return f"[{ends[0]}, {ends[1]}]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,25 @@ def test_list(shell: Shell) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ((), "optlab run saddle"),
+        (("--seed", "3", "--quick"), "optlab run saddle --quick --seed 3"),
+        (("--set", "size=4", "--set", "law=steep, wide"), "optlab run saddle --set size=4 --set 'law=steep, wide'"),
+    ],
+)
+def test_the_gallery_says_what_makes_a_figure_again(
+    options: tuple[str, ...], command: str, shell: Shell, tmp_path: Path
+) -> None:
+    assert shell("run", "saddle", *options)[2] == ""
+    code, out, err = shell("gallery")
+    assert (code, err) == (0, "")
+    page = (tmp_path / "gallery.html").read_text(encoding="utf-8")
+    assert out == f"1 figure in 'gallery.html', {round(len(page.encode()) / 1000)} kB\n"
+    assert f"<code>{html.escape(command)}</code>" in page
+
+
 def test_info(shell: Shell) -> None:
     code, out, err = shell("info", "--json")
     assert (code, err) == (0, "")
@@ -133,5 +153,5 @@ def test_bench_hands_over(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None
 def test_without_a_command_the_help_is_shown(shell: Shell) -> None:
     code, out, err = shell()
     assert (code, err) == (0, "")
-    for command in ("list", "run", "check", "bench", "info"):
+    for command in ("list", "run", "check", "gallery", "bench", "info"):
         assert command in out
