@@ -16,6 +16,7 @@ from rich.text import Text
 from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Experiment
 from optlab.experiment.job import Outcome
+from optlab.experiment.sources import by_lecture, parse
 from optlab.experiment.wording import numbers
 
 _COLOURS = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
@@ -54,14 +55,27 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def show_experiments(experiments: Iterable[Experiment]) -> None:
-    """Print the name, the title and the source of each experiment."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("experiment", no_wrap=True)
-    table.add_column("what it shows")
-    table.add_column("source")
-    for experiment in experiments:
-        table.add_row(Text(experiment.name, style="bold"), Text(experiment.title), Text(experiment.source, style="dim"))
-    Console(highlight=False).print(table)
+    """Print for each lecture its experiments by topic, and the names of those that stand with another lecture."""
+    console = Console(highlight=False)
+    for lecture, (home, others) in by_lecture(experiments).items():
+        console.print(Text(f"\n{lecture}", style="bold underline"))
+        for experiment in home:
+            console.print(_heading(experiment), _indented(console, experiment.title, 6), sep="\n", soft_wrap=True)
+        if others:
+            names = ", ".join(experiment.name for experiment in others)
+            console.print(Text(_indented(console, f"see also {names}", 2), style="dim"), soft_wrap=True)
+
+
+def _heading(experiment: Experiment) -> Text:
+    topic = parse(experiment.source).topic
+    told = topic.lower() in ("", experiment.name.replace("_", " "))
+    return Text.assemble("  ", (experiment.name, "bold"), ("" if told else f"  {topic}", "dim"))
+
+
+def _indented(console: Console, text: str, indent: int) -> str:
+    # Not by Rich, which fills lines up with blanks.
+    blanks = " " * indent
+    return textwrap.fill(text, console.width, initial_indent=blanks, subsequent_indent=blanks)
 
 
 def show_facts(facts: Mapping[str, Any]) -> None:

@@ -25,28 +25,24 @@ def strip(claim: Claim) -> Html:
     """
     if not math.isfinite(claim.measured) or math.isnan(claim.low) or math.isnan(claim.high):
         return Html("")
-    accept = limits(claim.name, claim.accept)
-    finite = [end for end in (claim.low, claim.measured, claim.high, *accept) if math.isfinite(end)]
+    # A quarter of a span cannot overflow, and the picture is the same.
+    low, measured, high, *accept = (
+        value / 4 for value in (claim.low, claim.measured, claim.high, *limits(claim.name, claim.accept))
+    )
+    finite = [value for value in (low, measured, high, *accept) if math.isfinite(value)]
     start, end = min(finite), max(finite)
-    # The half of a span cannot overflow where the span does.
-    margin = 2 * _MARGIN * (end / 2 - start / 2) or abs(start) or 1.0
+    margin = _MARGIN * (end - start) or abs(start) or 1.0
     view = (start - margin, end + margin)
     return fill(
         _STRIP,
-        band=_rect("band", accept, view, 2, HEIGHT - 4),
-        bar=_rect("bar", (claim.low, claim.high), view, HEIGHT / 2 - 2.5, 6),
-        tick=_rect("tick", (claim.measured, claim.measured), view, 2, HEIGHT - 4),
+        band=_rect("band", (accept[0], accept[1]), view, 2, HEIGHT - 4),
+        bar=_rect("bar", (low, high), view, HEIGHT / 2 - 2.5, 6),
+        tick=_rect("tick", (measured, measured), view, 2, HEIGHT - 4),
     )
 
 
 def _rect(kind: str, ends: tuple[float, float], view: tuple[float, float], y: float, height: float) -> Html:
-    left, right = (WIDTH * min(1.0, max(0.0, _share(end, view))) for end in ends)
+    left, right = (WIDTH * min(1.0, max(0.0, (end - view[0]) / (view[1] - view[0]))) for end in ends)
     missing = max(0.0, _LEAST - (right - left))
     x, width = left - missing / 2, right - left + missing
     return fill(_RECT, kind=kind, x=f"{x:.1f}", y=f"{y:g}", width=f"{width:.1f}", height=f"{height:g}")
-
-
-def _share(value: float, view: tuple[float, float]) -> float:
-    if math.isinf(value):
-        return 1.0 if value > 0 else 0.0
-    return (value / 2 - view[0] / 2) / (view[1] / 2 - view[0] / 2)
