@@ -60,7 +60,7 @@ def _row(claim: Claim) -> Html:
         measured=measured,
         expected=_under("" if claim.expected is None else f"predicted {number(claim.expected)}"),
         interval=interval,
-        level=_under("" if claim.low == claim.high else f"level {100 * claim.level:g} %"),
+        level=_under("" if claim.low == claim.high else f"level {100 * claim.level:g}\xa0%"),
         accept=accept,
     )
 

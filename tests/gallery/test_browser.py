@@ -58,7 +58,7 @@ def test_each_link_leads_somewhere(browser: Browser, page: str) -> None:
     assert browser.evaluate(lost) == []
 
 
-@pytest.mark.parametrize("size", [PHONE, (800, 600), DESK], ids=str)
+@pytest.mark.parametrize("size", [PHONE, (800, 600), (961, 700), DESK], ids=str)
 def test_nothing_is_wider_than_the_window(browser: Browser, page: str, size: tuple[int, int]) -> None:
     browser.open(page, *size)
     browser.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")

@@ -56,7 +56,7 @@ def test_the_page_shows_each_figure_with_its_claims(figures: Path) -> None:
         "2 fail",
         "more than half",
         "Clopper-Pearson interval over 40 samples",
-        "level 99.9 %",
+        "level 99.9\xa0%",
     ):
         assert part in reader.text
     counts = re.findall(r"<div class=\"\w+\"><dt>([a-z ]+)</dt><dd>(\d+)</dd>", page)
