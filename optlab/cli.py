@@ -161,6 +161,19 @@ def tune(
 
 
 @app.command()
+def gallery(
+    figures: Annotated[Path, typer.Option("--figures", metavar="DIR", help="Folder of the records.")] = Path("figures"),
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The page.")] = Path("gallery.html"),
+) -> int:
+    """Write one page of all figures with their claims, to be opened without a network."""
+    # Imported here because it needs what draws and resizes pictures, and no other command does.
+    from optlab import gallery as galleries
+
+    typer.echo(galleries.write(figures, out))
+    return 0
+
+
+@app.command()
 def bench(
     names: Names = None,
     quick: Quick = False,

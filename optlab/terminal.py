@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,8 @@ from rich.text import Text
 from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Experiment
 from optlab.experiment.job import Outcome
+from optlab.experiment.sources import by_lecture, parse
+from optlab.experiment.wording import numbers
 from optlab.search.tune import Tuned
 
 _COLOURS = {"holds": "green", "fails": "bold red", "inconclusive": "yellow"}
@@ -37,23 +38,18 @@ def show_outcome(outcome: Outcome, place: str) -> None:
 
 def claims_table(claims: Sequence[Claim]) -> Table:
     """Return a table of claims that fits into 80 columns: a line of numbers, and the statement below it."""
-    rows = [_cells(claim) for claim in claims]
+    rows = [(claim.name, *numbers(claim), claim.verdict) for claim in claims]
     heading = ("claim", "measured", "interval", "accept", "verdict")
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     table.add_column(Text(_aligned(heading, widths)))
     for claim, cells in zip(claims, rows, strict=True):
-        numbers = Text(_aligned(cells, widths), overflow="fold")
-        numbers.stylize("bold", 0, len(claim.name))
-        numbers.highlight_words([claim.verdict], style=_COLOURS[claim.verdict])
+        line = Text(_aligned(cells, widths), overflow="fold")
+        line.stylize("bold", 0, len(claim.name))
+        line.highlight_words([claim.verdict], style=_COLOURS[claim.verdict])
         statement = textwrap.shorten(claim.statement, _STATEMENT, placeholder=" ...")
-        table.add_row(Group(numbers, Padding(Text(statement, style="dim"), (0, 0, 0, 2))))
+        table.add_row(Group(line, Padding(Text(statement, style="dim"), (0, 0, 0, 2))))
     return table
-
-
-def _cells(claim: Claim) -> tuple[str, ...]:
-    interval = "exact" if claim.low == claim.high else _interval(claim.low, claim.high)
-    return claim.name, f"{claim.measured:.4g}", interval, _interval(*_open_ends(claim)), claim.verdict
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -61,14 +57,27 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def show_experiments(experiments: Iterable[Experiment]) -> None:
-    """Print the name, the title and the source of each experiment."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("experiment", no_wrap=True)
-    table.add_column("what it shows")
-    table.add_column("source")
-    for experiment in experiments:
-        table.add_row(Text(experiment.name, style="bold"), Text(experiment.title), Text(experiment.source, style="dim"))
-    Console(highlight=False).print(table)
+    """Print for each lecture its experiments by topic, and the names of those that stand with another lecture."""
+    console = Console(highlight=False)
+    for lecture, (home, others) in by_lecture(experiments).items():
+        console.print(Text(f"\n{lecture}", style="bold underline"))
+        for experiment in home:
+            console.print(_heading(experiment), _indented(console, experiment.title, 6), sep="\n", soft_wrap=True)
+        if others:
+            names = ", ".join(experiment.name for experiment in others)
+            console.print(Text(_indented(console, f"see also {names}", 2), style="dim"), soft_wrap=True)
+
+
+def _heading(experiment: Experiment) -> Text:
+    topic = parse(experiment.source).topic
+    told = topic.lower() in ("", experiment.name.replace("_", " "))
+    return Text.assemble("  ", (experiment.name, "bold"), ("" if told else f"  {topic}", "dim"))
+
+
+def _indented(console: Console, text: str, indent: int) -> str:
+    # Not by Rich, which fills lines up with blanks.
+    blanks = " " * indent
+    return textwrap.fill(text, console.width, initial_indent=blanks, subsequent_indent=blanks)
 
 
 def show_tuned(found: Sequence[Tuned], measure: str, place: Path) -> None:
@@ -81,8 +90,8 @@ def show_tuned(found: Sequence[Tuned], measure: str, place: Path) -> None:
         point = " ".join(
             f"{key}={value:.5g}" if type(value) is float else f"{key}={value}" for key, value in best.point.items()
         )
-        numbers = (str(len(search.trials)), str(search.resumed), f"{best.value:.5g}", f"{each.again:.5g}", point)
-        table.add_row(Text(search.sampler, style="bold"), *map(Text, numbers))
+        cells = (str(len(search.trials)), str(search.resumed), f"{best.value:.5g}", f"{each.again:.5g}", point)
+        table.add_row(Text(search.sampler, style="bold"), *map(Text, cells))
     console = Console(highlight=False)
     console.print(table)
     failed = sum(bool(trial.error) for each in found for trial in each.search.trials)
@@ -131,24 +140,3 @@ class Bar:
         self.__exit__()
         show()
         self.__enter__()
-
-
-def _open_ends(claim: Claim) -> tuple[float, float]:
-    lower, upper = claim.accept
-    return (-math.inf if lower is None else lower), (math.inf if upper is None else upper)
-
-
-def _interval(low: float, high: float) -> str:
-    # Three digits, so that a statement has room beside it in 80 columns; the record has all of them.
-    ends = f"{low:.3g}", f"{high:.3g}"
-    if low == -math.inf and high == math.inf:
-        return "unbounded"
-    if low == -math.inf:
-        return f"<= {ends[1]}"
-    if high == math.inf:
-        return f">= {ends[0]}"
-    if low == high:
-        return f"= {low:.4g}"
-    if ends[0] == ends[1]:
-        return f"{(low + high) / 2:.4g} +- {(high - low) / 2:.1g}"
-    return f"[{ends[0]}, {ends[1]}]"

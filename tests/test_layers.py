@@ -18,7 +18,7 @@ PACKAGE = Path(optlab.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("complaints", "options", "terminal"),
+    ("complaints", "options", "terminal", "gallery"),
     ("search",),
     ("experiment",),
     ("bench",),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from optlab.errors import OptlabError, describe
 from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Experiment
 from optlab.experiment.params import Params
@@ -17,6 +18,14 @@ from optlab.experiment.provenance import provenance
 from optlab.files import sha256
 
 SCHEMA = 1
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("name", "title", "source", "question", "fingerprint"), str),
+    **dict.fromkeys(("schema", "seed"), int),
+    **dict.fromkeys(("params", "data", "files", "provenance"), dict),
+    **{"quick": bool, "claims": list, "seconds": (int, float)},
+}
+"""The fields of a record whose files were written, and what each is."""
 
 
 def build(
@@ -69,23 +78,32 @@ def encode(record: Mapping[str, Any]) -> bytes:
     return (json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def current(folder: Path, name: str, fingerprint: str) -> dict[str, Any] | None:
-    """Return the record in `folder` if it has this fingerprint and its files are the ones it describes, else None.
+def read(folder: Path, name: str) -> dict[str, Any]:
+    """Return the record NAME.json of `folder`, after making sure that its files are the ones it describes.
 
-    A record that is missing or damaged, or whose figure or data is missing or was changed, is not current.
+    Raises:
+        OptlabError: if the record is missing or damaged, or if a file is missing or was changed.
     """
+    path = folder / f"{name}.json"
     try:
-        record: dict[str, Any] = json.loads((folder / f"{name}.json").read_bytes())
-        wanted = {f"{name}.{ending}" for ending in ("png", "svg", "npz")}
-        # Whether there is an animation, too, follows from the source, and that is a part of the fingerprint.
-        listed = set(record["files"]) - {f"{name}.gif"}
-        if record["schema"] != SCHEMA or record["fingerprint"] != fingerprint or listed != wanted:
-            return None
-        whole = all(sha256((folder / file).read_bytes()) == value for file, value in record["files"].items())
-        claims_of(record)
-    except (OSError, ValueError, KeyError, TypeError):
+        record: dict[str, Any] = json.loads(path.read_bytes())
+        _check(record, name)
+    except OSError as error:
+        raise OptlabError(f"cannot read the record '{path}': {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OptlabError(f"the record '{path}' is damaged: {describe(error)}") from error
+    for file, value in record["files"].items():
+        _check_file(folder / file, value)
+    return record
+
+
+def current(folder: Path, name: str, fingerprint: str) -> dict[str, Any] | None:
+    """Return the record in `folder` if it has this fingerprint and is whole with its files, else None."""
+    try:
+        record = read(folder, name)
+    except OptlabError:
         return None
-    return record if whole else None
+    return record if record["fingerprint"] == fingerprint else None
 
 
 def claims_of(record: Mapping[str, Any]) -> list[Claim]:
@@ -95,3 +113,25 @@ def claims_of(record: Mapping[str, Any]) -> list[Claim]:
         ValueError: if one of them is none.
     """
     return [Claim.from_json(values) for values in record["claims"]]
+
+
+def _check(record: Mapping[str, Any], name: str) -> None:
+    for key, kind in _KINDS.items():
+        if not isinstance(record[key], kind):
+            raise ValueError(f"'{key}' is {record[key]!r:.40}")
+    if record["schema"] != SCHEMA or record["name"] != name:
+        raise ValueError(f"it must have schema {SCHEMA} and the name '{name}'")
+    # Whether there is an animation, too, follows from the experiment's source.
+    if set(record["files"]) - {f"{name}.gif"} != {f"{name}.{ending}" for ending in ("png", "svg", "npz")}:
+        raise ValueError("its files must be a figure (png, svg), the data (npz) and at most an animation (gif)")
+    if not claims_of(record):
+        raise ValueError("it has no claims")
+
+
+def _check_file(path: Path, value: str) -> None:
+    try:
+        found = sha256(path.read_bytes())
+    except OSError as error:
+        raise OptlabError(f"cannot read '{path}': {error.strerror}") from error
+    if found != value:
+        raise OptlabError(f"'{path}' is not the file that its record describes")

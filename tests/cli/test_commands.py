@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -87,9 +88,8 @@ def test_a_failing_claim_exits_1_and_an_inconclusive_one_0(
 def test_list(shell: Shell) -> None:
     code, out, err = shell("list")
     assert (code, err) == (0, "")
-    assert [line.split() for line in out.splitlines() if "saddle" in line] == [
-        ["saddle", *["Three", "is", "a", "size", "B,", "sizes"]]
-    ]
+    titled = ["      Three is a size"]
+    assert out.splitlines() == ["", "Other sources", "  basins  B, sizes", *titled, "  saddle  B, sizes", *titled]
     (basins, saddle) = experiments(shell("list", "--json")[1])
     assert basins["name"] == "basins"
     assert saddle == {
@@ -99,6 +99,41 @@ def test_list(shell: Shell) -> None:
         "question": "How much is three?",
         "params": {"size": 3, "hits": 40, "law": "plain"},
     }
+
+
+def test_the_list_is_by_lecture_and_fits_into_80_columns(shell: Shell, tmp_path: Path) -> None:
+    for name, source in {
+        "saddle": "Training DNNs: saddle; the notebook",
+        "basins": "Training neural networks 2",
+    }.items():
+        path = tmp_path / "experiments" / f"{name}.py"
+        text = path.read_text(encoding="utf-8").replace("B, sizes", source).replace("Three is a size", "word " * 25)
+        path.write_text(text, encoding="utf-8")
+    lines = ["      " + " ".join(["word"] * 15), "      " + " ".join(["word"] * 10)]
+    assert shell("list")[1].splitlines() == [
+        *("", "Training DNNs: Basic Methods and Tricks", "  saddle", *lines),
+        *("", "Training neural networks 2", "  basins", *lines),
+        *("", "Regularization and Optimization (notebook)", "  see also saddle"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ((), "optlab run saddle"),
+        (("--seed", "3", "--quick"), "optlab run saddle --quick --seed 3"),
+        (("--set", "size=4", "--set", "law=steep, wide"), "optlab run saddle --set size=4 --set 'law=steep, wide'"),
+    ],
+)
+def test_the_gallery_says_what_makes_a_figure_again(
+    options: tuple[str, ...], command: str, shell: Shell, tmp_path: Path
+) -> None:
+    assert shell("run", "saddle", *options)[2] == ""
+    code, out, err = shell("gallery")
+    assert (code, err) == (0, "")
+    page = (tmp_path / "gallery.html").read_text(encoding="utf-8")
+    assert out == f"1 figure in 'gallery.html', {round(len(page.encode()) / 1000)} kB\n"
+    assert f"<code>{html.escape(command)}</code>" in page
 
 
 def test_info(shell: Shell) -> None:
@@ -133,5 +168,5 @@ def test_bench_hands_over(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None
 def test_without_a_command_the_help_is_shown(shell: Shell) -> None:
     code, out, err = shell()
     assert (code, err) == (0, "")
-    for command in ("list", "run", "check", "bench", "info"):
+    for command in ("list", "run", "check", "gallery", "bench", "info"):
         assert command in out
