@@ -219,7 +219,7 @@ def plot(data: Data, p: Params) -> Figure:
     draw_rates(axes[1, 1], BATCHES, 2.0 ** (np.log2(LRS[0]) + own), plotting.VERMILLION)
     scale = 2 ** np.log2(data["scale"]).mean()
     axes[0, 1].axvline(scale, color=plotting.GREEN, linewidth=2.5, linestyle=":")
-    axes[0, 1].text(scale * 1.25, 80, "mean noise\nscale", color=plotting.GREEN, va="center")
+    axes[0, 1].text(scale * 1.25, 600, f"mean noise\nscale: {scale:.0f}", color=plotting.GREEN, va="center")
     axes[0, 0].legend(loc="upper right")
     axes[0, 0].set_title("Noisy quadratic, exact")
     axes[0, 1].set_title("Network, tuned for each B")
