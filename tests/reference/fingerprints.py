@@ -35,6 +35,7 @@ def landscapes() -> dict[str, Any]:
         "beale": made.Beale(),
         "sinusoid": made.Sinusoid.draw(5),
         "octopus": made.Octopus(dim=9, L=2.0, gamma=0.5, tau=1.5),
+        "recurrent_unit": made.RecurrentUnit(steps=20),
         "teacher_student": made.TeacherStudent(7, samples[:3]),
         "least_squares": made.LeastSquares(samples, samples.sum(1) + 1),
     }
