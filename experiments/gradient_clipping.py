@@ -158,7 +158,7 @@ def draw_surface(ax: Axes, data: Data) -> None:
     bar.set_label("loss, log₁₀ E")
     ax.grid(False)
     for k, (color, text, place) in enumerate(
-        ((plotting.VERMILLION, "without: thrown off", (5.65, -2.1)), (plotting.SKY, "clipped: arrives", (4.05, -3.0)))
+        ((plotting.VERMILLION, "without: thrown off", (5.55, -2.1)), (plotting.SKY, "clipped: arrives", (4.05, -3.0)))
     ):
         ax.plot(*data["paths"][k].T, color=color, linewidth=3)
         ax.text(*place, text, color=color, fontweight="bold")

@@ -33,7 +33,7 @@ class RecurrentUnit(CompiledLandscape):
         >>> import numpy as np
         >>> f = RecurrentUnit(steps=50)
         >>> [f"{np.linalg.norm(f.grad(f.wall(6.0) + [0.0, away])):.2g}" for away in (0.0, 0.1)]
-        ['3e+06', '0.09']
+        ['3e+06', '0.089']
 
     References:
         Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013, where the
