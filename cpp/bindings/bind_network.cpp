@@ -38,7 +38,14 @@ Layer layer_of(const py::dict& given) {
           field<bool>(given, "norm_after"),
           field<i64>(given, "averages"),
           field<i64>(given, "dropped_before"),
+          0,
           field<bool>(given, "last")};
+}
+
+NormNoise noise_of(const py::object& given) {
+  if (given.is_none()) return {};
+  const auto [shift, scale, spread] = py::cast<std::tuple<double, double, double>>(given);
+  return {shift, scale, spread};
 }
 
 LossKind loss_kind(const std::string& name) {
@@ -72,11 +79,20 @@ class NetworkHandle {
   NetworkHandle(const py::dict& given, const py::object& x, const py::object& y, const py::object& frozen) {
     NetworkSetup<R> s;
     s.dim = field<i64>(given, "dim");
-    for (const py::handle& layer : py::list(given["layers"])) s.layers.push_back(layer_of(py::cast<py::dict>(layer)));
+    i64 noise = 0;
+    for (const py::handle& layer : py::list(given["layers"])) {
+      s.layers.push_back(layer_of(py::cast<py::dict>(layer)));
+      s.layers.back().noise_before = noise;
+      noise += noise_row(s.layers.back().out);
+    }
     in_ = s.layers.front().in, out_ = s.layers.back().out, layers_ = static_cast<i64>(s.layers.size());
     const Activation<R>& activation = named_activation<R>(given["activation"]);
-    s.options = {&activation, activation_parameter<R>(activation, given["parameter"]), field<double>(given, "dropout"),
-                 field<double>(given, "eps"), number<R>(given["momentum"])};
+    s.options = {&activation,
+                 activation_parameter<R>(activation, given["parameter"]),
+                 field<double>(given, "dropout"),
+                 field<double>(given, "eps"),
+                 number<R>(given["momentum"]),
+                 noise_of(given["norm_noise"])};
     const auto loss = field<std::string>(given, "loss");
     s.loss = {loss == "cross_entropy",
               loss == "cross_entropy" ? LossKind::mse : loss_kind(loss),

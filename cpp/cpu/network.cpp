@@ -30,7 +30,7 @@ class Feedforward final : public Network<R> {
   }
   i64 samples() const override { return s_.data.samples; }
   bool in_place() const override { return true; }
-  bool random() const override { return s_.options.dropout > 0 && !s_.frozen; }
+  bool random() const override { return (s_.options.dropout > 0 || s_.options.noise.on()) && !s_.frozen; }
   i64 averages() const override { return 2 * columns_; }
 
   void value(R* out, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const override {

@@ -26,8 +26,8 @@ class NetworkLandscape(CompiledLandscape):
     """f(θ) = mean loss over the samples + weight_decay/2 |θ|² + l1 |θ|₁, with exact gradients and Hessian products.
 
     Batch normalization takes its statistics from all samples that are evaluated together, and is differentiated through
-    them. Without a step to draw for, nothing is dropped: ``value`` and ``grad`` are those of the whole network. Each
-    step of :func:`optlab.descend` draws its own masks, and :meth:`sample` holds one step's fast.
+    them. Without a step to draw for, nothing is dropped and no noise is added: ``value`` and ``grad`` are those of the
+    whole network. Each step of :func:`optlab.descend` draws its own, and :meth:`sample` holds one step's fast.
 
     The data, NumPy arrays or those of PyTorch or JAX on the CPU, are neither copied nor converted: they must stay as
     they are while the landscape is in use.
@@ -95,7 +95,7 @@ class NetworkLandscape(CompiledLandscape):
         self.X, self.y = adopt("X", X), _targets(adopt("y", y), loss, mlp.widths[-1])
         self.n_samples = _rows(self.X, self.y)
         self.averages = 2 * mlp.norm_columns
-        self.stochastic = bool(mlp.dropout) and frozen is None
+        self.stochastic = bool(mlp.dropout or mlp.norm_noise) and frozen is None
         self.network = self._network()
         self.start = mlp.init(0).astype(np.float64)
 
@@ -123,10 +123,12 @@ class NetworkLandscape(CompiledLandscape):
         """The Hessian at x times v, exact: the derivative of the gradient in the direction v.
 
         Raises:
-            ValueError: dropout makes the landscape random; :meth:`sample` gives one that is not.
+            ValueError: dropout or noise makes the landscape random; :meth:`sample` gives one that is not.
         """
         if self.stochastic:
-            raise ValueError("hvp: got a landscape with dropout, expected a sample of it: f.sample(seed, step, run)")
+            raise ValueError(
+                "hvp: got a landscape with dropout or noise, expected a sample of it: f.sample(seed, step, run)"
+            )
         if self.options["jacobian"]:
             raise ValueError("hvp: got a Jacobian penalty, expected none: its curvature is not implemented")
         return super().hvp(x, v, batch)
