@@ -84,6 +84,7 @@ class NetworkHandle {
       s.layers.push_back(layer_of(py::cast<py::dict>(layer)));
       s.layers.back().noise_before = noise;
       noise += noise_row(s.layers.back().out);
+      widths_.push_back(s.layers.back().out);
     }
     in_ = s.layers.front().in, out_ = s.layers.back().out, layers_ = static_cast<i64>(s.layers.size());
     const Activation<R>& activation = named_activation<R>(given["activation"]);
@@ -137,6 +138,15 @@ class NetworkHandle {
     network_->statistics(means, vars, point, inputs, rows, threads);
   }
 
+  void layer_outputs(const py::object& out, const py::object& theta, std::size_t layer) const {
+    const R* point = gated<R>(theta, "theta", {network_->dim}, Access::read);
+    R* to = gated<R>(out, "out", {network_->samples(), widths_.at(layer)}, Access::write);
+    Batch batch;
+    batch.threads = threads_now();
+    const ReleasedGil free;
+    network_->layer_outputs(to, point, layer, batch);
+  }
+
   void norms(const py::object& values, const py::object& slopes, const py::object& theta) const {
     const R* point = gated<R>(theta, "theta", {network_->dim}, Access::read);
     R* of_values = gated<R>(values, "values", {layers_}, Access::write);
@@ -149,6 +159,7 @@ class NetworkHandle {
 
  private:
   i64 in_, out_, layers_;
+  std::vector<i64> widths_;  // outputs of every layer
   std::shared_ptr<const Network<R>> network_;
 };
 
@@ -160,6 +171,7 @@ void bind_network_of(py::module_& m, const char* name) {
       .def("landscape", &N::landscape)
       .def("outputs", &N::outputs)
       .def("statistics", &N::statistics)
+      .def("layer_outputs", &N::layer_outputs)
       .def("norms", &N::norms);
 }
 

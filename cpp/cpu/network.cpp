@@ -73,6 +73,18 @@ class Feedforward final : public Network<R> {
     forward(room_for(PassKind::value, rows, 0, scratch), e, options, x);
   }
 
+  void layer_outputs(R* out, const R* theta, std::size_t layer, Batch batch) const override {
+    const FloatEnvironment environment;
+    const i64 all = samples(), at_once = columns_ ? all : kNetworkRows, wide = s_.layers[layer].out;
+    Buffer<P> scratch;
+    for (i64 first = 0; first < all; first += at_once) {
+      const i64 rows = std::min(at_once, all - first);
+      const NetworkRoom<R> room = room_for(PassKind::value, rows, 0, scratch);
+      forward(room, evaluation(theta, first, rows, all, batch), s_.options, gathered(room, batch, first, rows));
+      std::copy_n(room.arrays[layer].y, rows * wide, out + first * wide);
+    }
+  }
+
   void norms(R* values, R* slopes, const R* theta, Batch batch) const override {
     const FloatEnvironment environment;
     Buffer<P> scratch;

@@ -158,6 +158,30 @@ class NetworkLandscape(CompiledLandscape):
         )
         return NetworkLandscape(self.mlp, X, y, frozen=frozen, **self.options)
 
+    def outputs(self, theta: Array, layer: int = -1) -> Array:
+        """What a layer puts out for all samples, ``(n, its width)``: the logits by default, or hidden units.
+
+        Unlike :meth:`MLP.predict`, a sample of a landscape shows the masks and the noise of its step here.
+
+        Raises:
+            TypeError: layer is no whole number.
+            ValueError: there is no such layer, or theta does not fit.
+
+        Example:
+            >>> import numpy as np, optlab as ol
+            >>> mlp = ol.nn.MLP([1, 1000, 1], dropout=0.5)
+            >>> f, theta = mlp.on(np.ones((1, 1), np.float32), np.ones(1, np.float32), "mse"), mlp.init(seed=0)
+            >>> whole, dropped = (np.sum(g.outputs(theta, 0) > 0) for g in (f, f.sample(seed=0, step=0)))
+            >>> bool(abs(dropped / whole - 0.5) < 0.1)
+            True
+        """
+        layers = len(self.mlp.widths) - 1
+        number = integer("layer", layer, -layers, layers - 1) % layers
+        self.mlp._check(theta)
+        y = np.empty((self.n_samples, self.mlp.widths[number + 1]), self.mlp.dtype)
+        self.network.layer_outputs(y, theta, number)
+        return y
+
     def norms(self, theta: Array) -> dict[str, Array]:
         """Frobenius norms of each layer's "outputs" and of the gradient by them, "slopes", over all samples."""
         cpu.check_point(theta, "theta")

@@ -108,6 +108,9 @@ def test_noise_behind_normalization_is_that_of_its_address(norm: str, position: 
     masks = twin.drawn_masks(mlp, 9, draw(5, 7, 3)) if dropout else None
     np.testing.assert_allclose(frozen.value(theta), twin.loss(f, theta, masks, drawn), rtol=1e-13)
     np.testing.assert_allclose(frozen.grad(theta), twin.gradient(f, theta, masks, drawn), rtol=1e-9, atol=1e-12)
+    for g, given in ((f, (None, None)), (frozen, (masks, drawn))):
+        for k, (_, h) in enumerate(twin.hidden(mlp, theta, f.X, given[0], None, given[1])):
+            np.testing.assert_allclose(g.outputs(theta, k), h, rtol=1e-9, atol=1e-12)
     wanted = twin.curvature(f, theta, v, masks, drawn)
     assert np.abs(frozen.hvp(theta, v) - wanted).max() <= 1e-6 * np.abs(wanted).max()
     assert f.stochastic and not frozen.stochastic
@@ -125,6 +128,7 @@ def test_noise_of_many_rows_and_of_a_study() -> None:
     )
     frozen = f.sample(seed=1, step=2, run=1)
     np.testing.assert_allclose(frozen.value(theta[1]), twin.loss(f, theta[1], noise=drawn), rtol=1e-12)
+    np.testing.assert_allclose(frozen.outputs(theta[1]), twin.outputs(mlp, theta[1], f.X, None, None, drawn), rtol=1e-9)
     path = ol.descend(f, ol.SGD(lr=0.5), theta, 1, seed=1, first_step=2)
     assert (path.last[1] == theta[1] - 0.5 * frozen.grad(theta[1])).all()
 
@@ -303,6 +307,9 @@ REFUSED = {
     "norm_noise: got (1.0, 2.0, 0.1) without": lambda: MLP([3, 2], norm_noise=(1.0, 2.0, 0.1)),
     "norm_noise: got 0.1, expected (shift": lambda: MLP([3, 2], norm="batch", norm_noise=0.1),  # type: ignore[arg-type]
     "norm_noise: scale: got 0.5": lambda: MLP([3, 2], norm="batch", norm_noise=(1.0, 0.5, 0.1)),
+    "layer: got 2, expected a whole number from -2 to 1": lambda: (
+        MLP([3, 2, 2]).on(GOOD_X, GOOD_Y).outputs(np.zeros(14, np.float32), 2)
+    ),
     "to_torch: got a network with norm_noise": lambda: MLP([3, 2], norm="layer", norm_noise=(0.0, 1.0, 0.1)).to_torch(
         np.zeros(8, np.float32)
     ),
