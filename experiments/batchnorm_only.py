@@ -127,10 +127,10 @@ def claims(data: Data, p: Params) -> list[Claim]:
         mean("chance", said["chance"], nothing[wide], 0.1, (0.02, 0.18)),
         mean("far", said["far"], norms[wide] - nothing[wide], None, (0.3, None)),
         mean("wider", said["wider"], norms[wide] - norms[narrow], None, (0.1, None)),
-        mean("random", said["random"], norms[wide] - random[wide], None, (0.0, None)),
+        mean("random", said["random"], norms[wide] - random[wide], None, (0.01, None)),
         mean("narrow", said["narrow"], norms[narrow] - random[narrow], None, (-0.15, 0.15)),
-        mean("shallow", said["shallow"], output[narrow] - norms[narrow], None, (0.0, None)),
-        mean("deep", said["deep"], norms[deep] - output[deep], None, (0.0, None)),
+        mean("shallow", said["shallow"], output[narrow] - norms[narrow], None, (0.01, None)),
+        mean("deep", said["deep"], norms[deep] - output[deep], None, (0.01, None)),
         mean("dead", said["dead"], data["dead"][wide], None, (None, 0.2)),
         exact("held", "What is not trained does not move: how many numbers do.", data["moved"], 0),
     ]

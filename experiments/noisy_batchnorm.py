@@ -132,12 +132,12 @@ def claims(data: Data, p: Params) -> list[Claim]:
     }
     ratios = {
         "fast": (gain[:, FAST], (None, -0.3)),
-        "tuned": (best[:, noisy] - best[:, none], (None, 0.0)),
+        "tuned": (best[:, noisy] - best[:, none], (None, -0.02)),
         "drift": (moved[:, noisy] - moved[:, none], (0.58, None)),
         "still": (moved[:, normed] - moved[:, none], (None, -0.5)),
-        "smooth": (rough[:, normed] - rough[:, none], (None, 0.0)),
-        "smooth_noisy": (rough[:, noisy] - rough[:, none], (None, 0.0)),
-        "cost": (steps[:, noisy, SLOW] - steps[:, normed, SLOW], (0.0, None)),
+        "smooth": (rough[:, normed] - rough[:, none], (None, -0.02)),
+        "smooth_noisy": (rough[:, noisy] - rough[:, none], (None, -0.02)),
+        "cost": (steps[:, noisy, SLOW] - steps[:, normed, SLOW], (0.02, None)),
         "slow": (gain[:, SLOW] - gain[:, FAST], (0.5, None)),
         "redrawn": (redrawn[:, noisy] - rough[:, noisy], (1.0, None)),
     }

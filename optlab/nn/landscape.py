@@ -178,7 +178,7 @@ class NetworkLandscape(CompiledLandscape):
         layers = len(self.mlp.widths) - 1
         number = integer("layer", layer, -layers, layers - 1) % layers
         self.mlp._check(theta)
-        y = np.empty((self.n_samples, self.mlp.widths[number + 1]), self.mlp.dtype)
+        y = np.empty((len(self.X), self.mlp.widths[number + 1]), self.mlp.dtype)
         self.network.layer_outputs(y, theta, number)
         return y
 
