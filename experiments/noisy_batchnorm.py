@@ -16,7 +16,6 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 import optlab as ol
 from optlab import plotting
@@ -176,16 +175,15 @@ def draw_rates(ax: Axes, data: Data) -> None:
         title="The gain comes at high rates",
     )
     ax.set_xticks(LRS, [f"{lr:g}" for lr in LRS])
-    ax.set_yticks((25, 50, 100, 200), ("25", "50", "100", "≥ 200"))
+    ax.set_yticks((25, 50, 100, 200), ("25", "50", "100", "200+"))
     ax.minorticks_off()
 
 
-def draw_measure(ax: Axes, values: Array, label: str, title: str) -> None:
+def draw_measure(ax: Axes, values: Array, label: str, title: str, scale: str) -> None:
     """One measure by step, a geometric mean over the data sets."""
     for k, (color, mark) in enumerate(zip(COLORS, "sod", strict=True)):
         ax.plot(TIMES, np.exp(np.log(values[:, k]).mean(axis=0)), mark + "-", color=color)
-    ax.set(yscale="log", xlabel="step", ylabel=label, title=title)
-    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set(yscale=scale, xlabel="step", ylabel=label, title=title)
 
 
 def plot(data: Data, p: Params) -> Figure:
@@ -193,8 +191,9 @@ def plot(data: Data, p: Params) -> Figure:
     sheet, ((a, b), (c, d)) = plotting.figure(2, 2)
     draw_losses(a, data)
     draw_rates(b, data)
-    draw_measure(c, data["drift"], "drift a step", "… though its layers' inputs drift")
-    draw_measure(d, data["rough"], "gradient change", "What batch norm keeps: smoothness")
+    draw_measure(c, data["drift"], "drift a step", "… though its layers' inputs drift", "log")
+    draw_measure(d, data["rough"], "gradient change", "What batch norm keeps: smoothness", "linear")
+    d.set_ylim(bottom=0)
     return sheet
 
 
