@@ -36,6 +36,7 @@ def descend(
     noise: float = 0.0,
     gradient_noise: float | Array | None = None,
     perturbation: Perturbation | None = None,
+    trainable: Array | None = None,
     batch_size: int | None = None,
     sampling: str = "replacement",
     seed: int = 0,
@@ -72,6 +73,8 @@ def descend(
         noise: ε >= 0, the variance per coordinate of the noise after each update.
         gradient_noise: The standard deviation of noise in the gradient: a number, or one per coordinate.
         perturbation: Jumps where the gradient is small.
+        trainable: A bool array ``(dim,)``: the other coordinates stay where they are, whatever the optimizer does
+            besides; their gradient counts as 0, in its clipping, too. Records hold the norm of the whole gradient.
         batch_size: Samples per step of a finite sum.
         sampling: How they are chosen: "replacement" (stream BATCH, by step), "shuffle" (each epoch in a new random
             order, :func:`optlab.random.permutation` by epoch) or "order" (as the data lie, again and again).
@@ -103,6 +106,7 @@ def descend(
     with contextlib.nullcontext() if threads is None else threads_context(threads):
         study = Study(landscape, optimizer, x0, steps, first_step, first_run)
         study.randomness(noise, gradient_noise, perturbation, batch_size, sampling, seed)
+        study.holding(trainable)
         study.recording(record, record_x, probes)
         study.start(stop, state)
         with reporter(progress, "descend") as report:

@@ -21,7 +21,7 @@ from optlab.checks import integer, real
 from optlab.kernels.select import cpu
 
 Stream = enum.IntEnum("Stream", cpu.streams)  # type: ignore[misc]
-"""What the draws of one seed are for: NOISE, PERTURBATION, GRADIENT_NOISE, BATCH, INIT, DATA, DROPOUT."""
+"""What the draws of one seed are for: NOISE, PERTURBATION, GRADIENT_NOISE, BATCH, INIT, DATA, DROPOUT, NORM_NOISE."""
 
 MAX_DIM = 2**33
 """Beyond it the element's number leaves its counter word, and float64 rows would repeat."""

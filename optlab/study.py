@@ -102,6 +102,20 @@ class Study:
             raise ValueError(f"gradient_noise: got {given!r}, expected finite numbers >= 0, one or ({self.dim},)")
         return np.ascontiguousarray(np.broadcast_to(sigma, self.dim))
 
+    def holding(self, trainable: Array | None) -> None:
+        """Checks which coordinates move; :meth:`randomness` goes before."""
+        self.setup["held"] = []
+        if trainable is None:
+            return
+        if not isinstance(trainable, np.ndarray) or trainable.dtype != bool or trainable.shape != (self.dim,):
+            given = f"{trainable.dtype}{trainable.shape}" if isinstance(trainable, np.ndarray) else repr(trainable)
+            raise ValueError(f"trainable: got {given}, expected a bool array ({self.dim},)")
+        if self.setup["perturbation"] is not None:
+            raise ValueError(
+                "trainable: got it with a perturbation, expected one of them: a jump moves all coordinates"
+            )
+        self.setup["held"] = np.flatnonzero(~trainable).tolist()
+
     def recording(self, record: Record, record_x: bool, probes: Mapping[str, Landscape] | None) -> None:
         """Makes room for what is recorded."""
         self.record_steps = record_steps(record, self.first, self.end)

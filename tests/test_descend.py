@@ -266,6 +266,34 @@ def test_one_run_of_many_alone(dtype: Any) -> None:
             assert_same_bits(getattr(alone, name)[:, 0], getattr(whole, name)[:, run])
 
 
+@pytest.mark.parametrize("kind", (wrapped, lambda f: f), ids=("custom", "compiled"))
+@pytest.mark.parametrize("runs", (1, RUNS, 64))
+def test_what_is_not_trainable_stays(runs: int, kind: Any) -> None:
+    f, trainable = saddle(), np.arange(7) % 3 > 0
+    x0 = starts(f, runs, np.float64)
+    opt = ol.AdamW(lr=0.05, weight_decay=0.3, max_norm=2.0, l1=0.01, clip_norm=0.1)
+    path = ol.descend(kind(f), opt, x0, 20, noise=1e-3, gradient_noise=0.1, trainable=trainable)
+    assert_same_bits(path.last[:, ~trainable], x0[:, ~trainable])
+    assert (path.last[:, trainable] != x0[:, trainable]).all()
+    assert_same_bits(ol.descend(kind(f), opt, x0, 20, trainable=np.ones(7, bool)).last, ol.descend(f, opt, x0, 20).last)
+    # The norm that is clipped is that of the rest; coordinates of a separable function do not see each other.
+    clipped = ol.SGD(lr=1.0, clip_norm=0.1)
+    moved = np.linalg.norm(ol.descend(kind(f), clipped, x0, 1, trainable=trainable).last - x0, axis=1)
+    assert np.allclose(moved, 0.1, rtol=1e-4, atol=0)  # but for the 1e-6 in the denominator
+    plain = ol.SGD(lr=0.05, momentum=0.5)
+    whole, part = ol.descend(f, plain, x0, 20), ol.descend(kind(f), plain, x0, 20, trainable=trainable)
+    assert_same_bits(part.last[:, trainable], whole.last[:, trainable])
+
+
+def test_trainable_is_checked() -> None:
+    f, opt = saddle(), ol.SGD(lr=0.1)
+    for given in (np.ones(6, bool), np.ones(7), [True] * 7):
+        with pytest.raises(ValueError, match=r"^trainable: got .*, expected a bool array \(7,\)$"):
+            ol.descend(f, opt, np.ones(7), 1, trainable=given)
+    with pytest.raises(ValueError, match=r"^trainable: got it with a perturbation"):
+        ol.descend(f, opt, np.ones(7), 1, trainable=np.ones(7, bool), perturbation=ol.Perturbation(0.1, 0.5, 5))
+
+
 def test_runs_differ_and_seeds_differ() -> None:
     f = saddle()
     paths = [ol.descend(f, ol.SGD(lr=0.1), np.zeros((5, 7)), 3, noise=1e-3, seed=seed).last for seed in (0, 1)]

@@ -131,7 +131,16 @@ def test_rows_are_runs(draw: Any) -> None:
 
 
 def test_the_streams_are_public() -> None:
-    names = {"NOISE": 0, "PERTURBATION": 1, "GRADIENT_NOISE": 2, "BATCH": 3, "INIT": 4, "DATA": 5, "DROPOUT": 6}
+    names = {
+        "NOISE": 0,
+        "PERTURBATION": 1,
+        "GRADIENT_NOISE": 2,
+        "BATCH": 3,
+        "INIT": 4,
+        "DATA": 5,
+        "DROPOUT": 6,
+        "NORM_NOISE": 7,
+    }
     assert {stream.name: stream.value for stream in ol.random.Stream} == names
     assert_same_bits(ol.random.normal(5, 0, stream=ol.random.Stream.INIT), ol.random.normal(5, 0, stream=4))
     assert_same_bits(ol.random.ball(5, 0), ol.random.ball(5, 0, stream=ol.random.Stream.PERTURBATION))

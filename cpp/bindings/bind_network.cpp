@@ -38,7 +38,14 @@ Layer layer_of(const py::dict& given) {
           field<bool>(given, "norm_after"),
           field<i64>(given, "averages"),
           field<i64>(given, "dropped_before"),
+          0,
           field<bool>(given, "last")};
+}
+
+NormNoise noise_of(const py::object& given) {
+  if (given.is_none()) return {};
+  const auto [shift, scale, spread] = py::cast<std::tuple<double, double, double>>(given);
+  return {shift, scale, spread};
 }
 
 LossKind loss_kind(const std::string& name) {
@@ -72,11 +79,21 @@ class NetworkHandle {
   NetworkHandle(const py::dict& given, const py::object& x, const py::object& y, const py::object& frozen) {
     NetworkSetup<R> s;
     s.dim = field<i64>(given, "dim");
-    for (const py::handle& layer : py::list(given["layers"])) s.layers.push_back(layer_of(py::cast<py::dict>(layer)));
+    i64 noise = 0;
+    for (const py::handle& layer : py::list(given["layers"])) {
+      s.layers.push_back(layer_of(py::cast<py::dict>(layer)));
+      s.layers.back().noise_before = noise;
+      noise += noise_row(s.layers.back().out);
+      widths_.push_back(s.layers.back().out);
+    }
     in_ = s.layers.front().in, out_ = s.layers.back().out, layers_ = static_cast<i64>(s.layers.size());
     const Activation<R>& activation = named_activation<R>(given["activation"]);
-    s.options = {&activation, activation_parameter<R>(activation, given["parameter"]), field<double>(given, "dropout"),
-                 field<double>(given, "eps"), number<R>(given["momentum"])};
+    s.options = {&activation,
+                 activation_parameter<R>(activation, given["parameter"]),
+                 field<double>(given, "dropout"),
+                 field<double>(given, "eps"),
+                 number<R>(given["momentum"]),
+                 noise_of(given["norm_noise"])};
     const auto loss = field<std::string>(given, "loss");
     s.loss = {loss == "cross_entropy",
               loss == "cross_entropy" ? LossKind::mse : loss_kind(loss),
@@ -121,6 +138,15 @@ class NetworkHandle {
     network_->statistics(means, vars, point, inputs, rows, threads);
   }
 
+  void layer_outputs(const py::object& out, const py::object& theta, std::size_t layer) const {
+    const R* point = gated<R>(theta, "theta", {network_->dim}, Access::read);
+    R* to = gated<R>(out, "out", {network_->samples(), widths_.at(layer)}, Access::write);
+    Batch batch;
+    batch.threads = threads_now();
+    const ReleasedGil free;
+    network_->layer_outputs(to, point, layer, batch);
+  }
+
   void norms(const py::object& values, const py::object& slopes, const py::object& theta) const {
     const R* point = gated<R>(theta, "theta", {network_->dim}, Access::read);
     R* of_values = gated<R>(values, "values", {layers_}, Access::write);
@@ -133,6 +159,7 @@ class NetworkHandle {
 
  private:
   i64 in_, out_, layers_;
+  std::vector<i64> widths_;  // outputs of every layer
   std::shared_ptr<const Network<R>> network_;
 };
 
@@ -144,6 +171,7 @@ void bind_network_of(py::module_& m, const char* name) {
       .def("landscape", &N::landscape)
       .def("outputs", &N::outputs)
       .def("statistics", &N::statistics)
+      .def("layer_outputs", &N::layer_outputs)
       .def("norms", &N::norms);
 }
 

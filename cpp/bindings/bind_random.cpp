@@ -130,11 +130,11 @@ void bind_random(py::module_& m) {
     for (const auto& word : c) counter.push_back(py::cast<u32>(word));
     return philox_words(counter, key);
   });
-  m.attr("streams") =
-      py::dict(py::arg("NOISE") = static_cast<int>(kNoise), py::arg("PERTURBATION") = static_cast<int>(kPerturbation),
-               py::arg("GRADIENT_NOISE") = static_cast<int>(kGradientNoise),
-               py::arg("BATCH") = static_cast<int>(kBatch), py::arg("INIT") = static_cast<int>(kInit),
-               py::arg("DATA") = static_cast<int>(kData), py::arg("DROPOUT") = static_cast<int>(kDropout));
+  m.attr("streams") = py::dict(
+      py::arg("NOISE") = static_cast<int>(kNoise), py::arg("PERTURBATION") = static_cast<int>(kPerturbation),
+      py::arg("GRADIENT_NOISE") = static_cast<int>(kGradientNoise), py::arg("BATCH") = static_cast<int>(kBatch),
+      py::arg("INIT") = static_cast<int>(kInit), py::arg("DATA") = static_cast<int>(kData),
+      py::arg("DROPOUT") = static_cast<int>(kDropout), py::arg("NORM_NOISE") = static_cast<int>(kNormNoise));
   m.attr("special_functions") = py::make_tuple("log", "exp", "sin", "cos", "sin_turns", "cos_turns", "expm1", "log1p",
                                                "tanh", "sigmoid", "softplus", "one_minus_exp", "acos", "acos_sine");
   m.def("special_derivative", [](const py::handle& out, const py::handle& x, int which) {

@@ -63,6 +63,7 @@ class StudyHandle {
     s.noise = number<R>(setup["noise"]);
     if (!setup["gradient_noise"].is_none())
       s.gradient_noise = numbers<R>(setup["gradient_noise"], "gradient_noise", {dim_});
+    s.held = py::cast<std::vector<i64>>(setup["held"]);
     s.record_steps = py::cast<std::vector<i64>>(setup["record_steps"]);
     for (const auto& rule_given : setup["stops"]) s.stops.push_back(stop_rule<R>(py::cast<py::dict>(rule_given), dim_));
     s.perturbation = perturbation<R>(setup["perturbation"]);

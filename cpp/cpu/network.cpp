@@ -30,7 +30,7 @@ class Feedforward final : public Network<R> {
   }
   i64 samples() const override { return s_.data.samples; }
   bool in_place() const override { return true; }
-  bool random() const override { return s_.options.dropout > 0 && !s_.frozen; }
+  bool random() const override { return (s_.options.dropout > 0 || s_.options.noise.on()) && !s_.frozen; }
   i64 averages() const override { return 2 * columns_; }
 
   void value(R* out, const P* x, Layout layout, Batch batch, Buffer<P>& scratch) const override {
@@ -71,6 +71,18 @@ class Feedforward final : public Network<R> {
     std::fill_n(var, columns_, R(0));
     const Evaluation<R> e{theta, rows, 0, rows, nullptr, 0, threads, mean, var, nullptr, nullptr};
     forward(room_for(PassKind::value, rows, 0, scratch), e, options, x);
+  }
+
+  void layer_outputs(R* out, const R* theta, std::size_t layer, Batch batch) const override {
+    const FloatEnvironment environment;
+    const i64 all = samples(), at_once = columns_ ? all : kNetworkRows, wide = s_.layers[layer].out;
+    Buffer<P> scratch;
+    for (i64 first = 0; first < all; first += at_once) {
+      const i64 rows = std::min(at_once, all - first);
+      const NetworkRoom<R> room = room_for(PassKind::value, rows, 0, scratch);
+      forward(room, evaluation(theta, first, rows, all, batch), s_.options, gathered(room, batch, first, rows));
+      std::copy_n(room.arrays[layer].y, rows * wide, out + first * wide);
+    }
   }
 
   void norms(R* values, R* slopes, const R* theta, Batch batch) const override {

@@ -55,6 +55,8 @@ class Network : public Landscape<R> {
                        int threads) const = 0;
   /// The statistics of these rows, the variance unbiased.
   virtual void statistics(R* mean, R* var, const R* theta, const R* x, i64 rows, int threads) const = 0;
+  /// What a layer puts out for the data, with the draws of a frozen step and the statistics of the rows.
+  virtual void layer_outputs(R* out, const R* theta, std::size_t layer, Batch batch) const = 0;
   /// Frobenius norms of every layer's outputs, and of the gradient by them.
   virtual void norms(R* values, R* slopes, const R* theta, Batch batch) const = 0;
 };

@@ -45,7 +45,7 @@ LayerPass<R>::LayerPass(const Layer& layer, const LayerOptions<R>& options, cons
 template <class R>
 void LayerPass<R>::forward(const LayerArrays<R>& a, const R* x) const {
   if (layer_.norm == LayerNorm::none) return linear_forward(a.y, x, weight_, bias_, shape_, inner_, e_.threads);
-  if (layer_.norm == LayerNorm::batch && !e_.known_mean && !bias_ && inner_.is_identity()) {
+  if (layer_.norm == LayerNorm::batch && !e_.known_mean && !bias_ && inner_.is_identity() && !shaken()) {
     const Running<R> running{at(e_.running_mean, layer_.averages), at(e_.running_var, layer_.averages),
                              options_.momentum};
     return linear_batch_norm<R>(a.y, a.inner, a.mean, a.rstd, running.mean ? &running : nullptr, x, weight_,
@@ -53,7 +53,16 @@ void LayerPass<R>::forward(const LayerArrays<R>& a, const R* x) const {
   }
   linear_forward(a.inner, x, weight_, bias_, shape_, inner_, e_.threads);
   normalize(a);
+  shake(a.y, false);
   if (!outer_.is_identity()) each_span<R>(numbers(), e_.threads, [&](i64 i, i64 n) { outer_.forward(a.y + i, i, n); });
+}
+
+template <class R>
+void LayerPass<R>::shake(R* y, bool linear) const {
+  if (!shaken()) return;
+  const NoiseAddress from{
+      {e_.draws->seed, kNormNoise, e_.draws->step}, e_.run, layer_.noise_before * (2 + 2 * e_.all_rows), e_.first_row};
+  add_norm_noise(y, e_.rows, layer_.out, linear, options_.noise, from, e_.threads);
 }
 
 template <class R>
@@ -77,6 +86,7 @@ void LayerPass<R>::backward(Slopes<R>& s, R* grad, const LayerArrays<R>& a, cons
   if (layer_.norm != LayerNorm::none) {
     if (!outer_.is_identity())
       each_span<R>(numbers(), e_.threads, [&](i64 i, i64 n) { outer_.backward(s.v + i, s.v + i, a.y + i, i, n); });
+    shake(s.v, true);
     normalize_backward(s.other_v, at(grad, layer_.gamma), at(grad, layer_.beta), s.v, a);
     s.turn();
     y = a.inner;
@@ -102,6 +112,7 @@ void LayerPass<R>::forward_tangent(const LayerArrays<R>& dot, const R* x_dot, co
     return linear_forward_tangent(dot.y, direction, x, weight_, static_cast<const R*>(a.y), shape_, inner_, e_.threads);
   linear_forward_tangent(dot.inner, direction, x, weight_, static_cast<const R*>(a.inner), shape_, inner_, e_.threads);
   normalize_tangent(dot, theta_dot, a);
+  shake(dot.y, true);
   if (!outer_.is_identity())
     each_span<R>(numbers(), e_.threads, [&](i64 i, i64 n) { outer_.forward_tangent(dot.y + i, a.y + i, i, n); });
 }
@@ -128,6 +139,8 @@ void LayerPass<R>::backward_tangent(Slopes<R>& s, R* grad_dot, const LayerArrays
       });
       s.turn();
     }
+    shake(s.v, true);
+    shake(s.d, true);
     normalize_backward_tangent(s, grad_dot, dot, theta_dot, a);
     normalize_backward(s.other_v, s.few, s.few + layer_.out, s.v, a);
     s.turn();

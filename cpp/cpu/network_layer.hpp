@@ -6,6 +6,7 @@
 #include "batch_norm.hpp"
 #include "group_norm.hpp"
 #include "linear.hpp"
+#include "norm_noise.hpp"
 
 namespace optlab {
 
@@ -20,6 +21,7 @@ struct Layer {
   bool norm_after;     ///< the activation
   i64 averages;        ///< where its columns begin among those that batch normalization averages
   i64 dropped_before;  ///< how many outputs of a sample earlier layers drop out
+  i64 noise_before;    ///< the sum of the earlier layers' rows of noise
   bool last;           ///< neither activation nor dropout
 };
 
@@ -30,6 +32,7 @@ struct LayerOptions {
   R parameter;
   double dropout, eps;
   R momentum;
+  NormNoise noise;
 };
 
 /// What is the same for all layers in one evaluation.
@@ -37,7 +40,7 @@ template <class R>
 struct Evaluation {
   const R* theta;
   i64 rows, first_row, all_rows;  ///< these rows are some of those that draw at one address
-  const DrawAddress* draws;       ///< none: no dropout
+  const DrawAddress* draws;       ///< none: neither dropout nor noise
   u32 run;
   int threads;
   R *running_mean, *running_var;    ///< averages to be updated, or none
@@ -81,6 +84,9 @@ class LayerPass {
   MatrixShape matrix() const { return {e_.rows, layer_.out}; }
   NormShape groups() const { return {e_.rows, layer_.groups, layer_.out / layer_.groups, 1}; }
   i64 numbers() const { return e_.rows * layer_.out; }
+  /// Adds the noise behind the normalization to y, or multiplies what is linear in y by its scales.
+  void shake(R* y, bool linear) const;
+  bool shaken() const { return e_.draws && options_.noise.on(); }
   void normalize(const LayerArrays<R>& a) const;
   void normalize_backward(R* dx, R* dgamma, R* dbeta, const R* dy, const LayerArrays<R>& a) const;
   void normalize_tangent(const LayerArrays<R>& dot, const R* theta_dot, const LayerArrays<R>& a) const;

@@ -242,6 +242,9 @@ void Study<R>::end_group(i64 group, i64 t, double factor, Workspace& w) {
       g[p] = g[p] + s * n;
     });
   }
+  R *numbers = reinterpret_cast<R*>(x), *slopes = reinterpret_cast<R*>(w.g.get());
+  w.held.resize(setup_.held.size() * static_cast<std::size_t>(width_));
+  each_held([&](std::size_t k, i64 i) { w.held[k] = numbers[i], slopes[i] = R(0); });
   constants(group, t, factor, w);
   update(group, t, w);
   if (setup_.noise != R(0)) {
@@ -249,6 +252,16 @@ void Study<R>::end_group(i64 group, i64 t, double factor, Workspace& w) {
     draw_normals(group, kNoise, t, [x, s](i64 p, P n) { x[p] = x[p] + s * n; });
   }
   project(group, w);
+  each_held([&](std::size_t k, i64 i) { numbers[i] = w.held[k]; });
+}
+
+/// Calls visit(k, i) for the k-th number that is held, i its place in a group's point or gradient.
+template <class R>
+template <class Visit>
+void Study<R>::each_held(Visit visit) const {
+  std::size_t k = 0;
+  for (const i64 coordinate : setup_.held)
+    for (i64 lane = 0; lane < width_; ++lane) visit(k++, coordinate * width_ + lane);
 }
 
 template <class R>

@@ -52,6 +52,7 @@ struct StudySetup {
   Sampling sampling = Sampling::replacement;
   u64 seed = 0;
   R noise = 0;                    ///< standard deviation per coordinate, after the update
+  std::vector<i64> held;          ///< coordinates that stay where they are: no gradient, and put back after the step
   std::vector<R> gradient_noise;  ///< standard deviation of every coordinate, before the rule
   std::vector<i64> record_steps;
   std::vector<StopRule<R>> stops;
@@ -84,6 +85,7 @@ class Study {
     Buffer<P> g, full, scratch, constants;
     std::vector<Span<R>> spans;
     std::vector<i64> index;   // of the samples that every lane sees
+    std::vector<R> held;      // numbers of coordinates that are held
     std::vector<R> averages;  // as they are once the step is taken
     std::size_t cursor = 0;   // first record step not before now
     bool g_is_full = true, has_full = false, has_value = false, has_norm = false, perturbed = false;
@@ -132,6 +134,8 @@ class Study {
   void share_constants(const double* factors, i64 steps);
   void constants(i64 group, i64 t, double factor, Workspace& w) const;
   void update(i64 group, i64 t, Workspace& w) const;
+  template <class Visit>
+  void each_held(Visit visit) const;
   void project(i64 group, const Workspace& w) const;
   template <class Visit>
   void draw_normals(i64 group, u32 stream, i64 t, Visit visit) const;

@@ -69,7 +69,7 @@ def landscape(f: Any, x: Any) -> None:
     methods(f)
     vector("x", x, f.dim)
     if getattr(f, "stochastic", False):
-        raise ValueError(f"f: got a landscape with dropout, which draws at every step; {FREEZE}")
+        raise ValueError(f"f: got a landscape with dropout or noise, which draws at every step; {FREEZE}")
     same_bits("values", f.value(x), f.value(x))
 
 

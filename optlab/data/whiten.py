@@ -16,24 +16,31 @@ class Whiten:
     """``z = V (x − mean) / sqrt(variances + eps)``: principal components, each divided by its standard deviation.
 
     With eps = 0 the covariance of the samples it was fitted to becomes the identity; otherwise its eigenvalues become
-    v / (v + eps).
+    v / (v + eps). That is kind "pca". Kind "zca" turns the result back, ``Vᵀ z``: of all whitenings the one that moves
+    the samples least, in which feature k stays what is most like feature k, whichever axes a batch happens to have.
 
     Attributes:
         axes: The principal components that are kept.
         eps: What is added to their variances.
+        kind: "pca" or "zca".
 
     Example:
         >>> import numpy as np
         >>> Z = Whiten.fit(X := np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 1.0], [4.0, 3.0]])).apply(X)
         >>> bool(np.allclose(Z.T @ Z / 4, np.eye(2)))
         True
+
+    References:
+        Bell and Sejnowski, "The 'independent components' of natural scenes are edge filters", 1997 (ZCA).
+        Kessy, Lewin and Strimmer, "Optimal whitening and decorrelation", 2018 (that it moves the samples least).
     """
 
     axes: PCA
     eps: float
+    kind: str = "pca"
 
     @classmethod
-    def fit(cls, X: Array, components: int | None = None, eps: float = 0.0) -> Whiten:
+    def fit(cls, X: Array, components: int | None = None, eps: float = 0.0, kind: str = "pca") -> Whiten:
         """The principal components of X (n, features), of which ``components`` are kept.
 
         Raises:
@@ -42,12 +49,14 @@ class Whiten:
                 along that many axes.
         """
         floor = real("eps", eps, 0.0)
+        if kind not in ("pca", "zca"):
+            raise ValueError(f"kind: got {kind!r}, expected 'pca' or 'zca'")
         axes = PCA.fit(X, components)
         rank = int(np.sum(np.sqrt(axes.variances * len(X)) > _rounding(X)))
         if floor == 0 and rank < len(axes.variances):
             kept = f"expected eps > 0{f' or components <= {rank}' if rank else ''}"
             raise ValueError(f"X: got samples that vary along {rank} axes, not {len(axes.variances)}; {kept}")
-        return cls(axes, floor)
+        return cls(axes, floor, kind)
 
     @property
     def scale(self) -> Array:
@@ -55,18 +64,23 @@ class Whiten:
         return np.sqrt(self.axes.variances + self.eps)
 
     def apply(self, X: Array) -> Array:
-        """Z (n, components) of X's dtype.
+        """Z of X's dtype, (n, components), or (n, features) for "zca".
 
         Raises:
             TypeError: X is no float32 or float64 array.
             ValueError: X is empty, has another number of features, or is not finite.
         """
         exact = self.axes.apply(features("X", X).astype(np.float64)) / self.scale
+        if self.kind == "zca":
+            exact = exact @ self.axes.components
         return np.ascontiguousarray(exact, X.dtype)
 
     def invert(self, Z: Array) -> Array:
         """X, or its projection where components were left out. Raises as :meth:`apply` does."""
-        whole = features("Z", Z, len(self.scale)).astype(np.float64)
+        turned = self.kind == "zca"
+        whole = features("Z", Z, len(self.axes.mean) if turned else len(self.scale)).astype(np.float64)
+        if turned:
+            whole = whole @ self.axes.components.T
         return np.ascontiguousarray(self.axes.invert(whole * self.scale), Z.dtype)
 
 

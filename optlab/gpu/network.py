@@ -129,12 +129,14 @@ class Network:
         products: "float32" (all digits of the dtype), "tf32" or "bf16".
 
     Raises:
-        ValueError: the settings ask for a Jacobian penalty, which has no GPU path, or a label names no output.
+        ValueError: the settings ask for a Jacobian penalty, or noise behind normalization, which have no GPU path, or a label names no output.
     """
 
     def __init__(self, settings: dict[str, Any], dtype: Any, X: Array, y: Array, frozen: Any, products: str) -> None:
         if settings["jacobian"]:
             raise ValueError("jacobian: got a penalty on the Jacobian with arrays of the GPU, expected none there")
+        if settings["norm_noise"]:
+            raise ValueError("norm_noise: got noise behind normalization with arrays of the GPU, expected none there")
         self.settings, self.dtype, self.X, self.y = settings, dtype, X, y
         self.mode = of_matrices.mode_of(dtype) if products == "float32" else products
         self._halves: dict[tuple[int, Any], Array] = {}

@@ -13,6 +13,7 @@ from optlab.landscapes.orthogonal_tensor import OrthogonalTensor
 from optlab.landscapes.quadratic import HyperbolicParaboloid, Quadratic
 from optlab.landscapes.quadratic_network import QuadraticNetwork
 from optlab.landscapes.rastrigin import Rastrigin
+from optlab.landscapes.recurrent_unit import RecurrentUnit
 from optlab.landscapes.rosenbrock import Rosenbrock
 from optlab.landscapes.sinusoid import Sinusoid
 from optlab.landscapes.strict_saddle import StrictSaddle
@@ -34,6 +35,7 @@ __all__ = [
     "Quadratic",
     "QuadraticNetwork",
     "Rastrigin",
+    "RecurrentUnit",
     "Rosenbrock",
     "Sinusoid",
     "StrictSaddle",

@@ -29,8 +29,8 @@ class NetworkLandscape(CompiledLandscape):
     """f(θ) = mean loss over the samples + weight_decay/2 |θ|² + l1 |θ|₁, with exact gradients and Hessian products.
 
     Batch normalization takes its statistics from all samples that are evaluated together, and is differentiated through
-    them. Without a step to draw for, nothing is dropped: ``value`` and ``grad`` are those of the whole network. Each
-    step of :func:`optlab.descend` draws its own masks, and :meth:`sample` holds one step's fast.
+    them. Without a step to draw for, nothing is dropped and no noise is added: ``value`` and ``grad`` are those of the
+    whole network. Each step of :func:`optlab.descend` draws its own, and :meth:`sample` holds one step's fast.
 
     The data, NumPy arrays or those of PyTorch or JAX on the CPU, or CuPy arrays for points on the GPU, are neither
     copied nor converted: they must stay as they are while the landscape is in use.
@@ -102,7 +102,7 @@ class NetworkLandscape(CompiledLandscape):
         self.X, self.y = adopt("X", X), _targets(adopt("y", y), loss, mlp.widths[-1])
         self.n_samples = _rows(self.X, self.y)
         self.averages = 2 * mlp.norm_columns
-        self.stochastic = bool(mlp.dropout) and frozen is None
+        self.stochastic = bool(mlp.dropout or mlp.norm_noise) and frozen is None
         self._guest: dict[Any, Any] = {}
         self.network = self._network()
         self.start = mlp.init(0).astype(np.float64)
@@ -150,10 +150,12 @@ class NetworkLandscape(CompiledLandscape):
         """The Hessian at x times v, exact: the derivative of the gradient in the direction v.
 
         Raises:
-            ValueError: dropout makes the landscape random; :meth:`sample` gives one that is not.
+            ValueError: dropout or noise makes the landscape random; :meth:`sample` gives one that is not.
         """
         if self.stochastic:
-            raise ValueError("hvp: got a landscape with dropout, expected a sample of it: f.sample(seed, step, run)")
+            raise ValueError(
+                "hvp: got a landscape with dropout or noise, expected a sample of it: f.sample(seed, step, run)"
+            )
         if self.options["jacobian"]:
             raise ValueError("hvp: got a Jacobian penalty, expected none: its curvature is not implemented")
         return super().hvp(x, v, batch)
@@ -183,6 +185,30 @@ class NetworkLandscape(CompiledLandscape):
             integer("run", run, 0, 2**32 - 1),
         )
         return NetworkLandscape(self.mlp, X, y, frozen=frozen, **self.options)
+
+    def outputs(self, theta: Array, layer: int = -1) -> Array:
+        """What a layer puts out for all samples, ``(n, its width)``: the logits by default, or hidden units.
+
+        Unlike :meth:`MLP.predict`, a sample of a landscape shows the masks and the noise of its step here.
+
+        Raises:
+            TypeError: layer is no whole number.
+            ValueError: there is no such layer, or theta does not fit.
+
+        Example:
+            >>> import numpy as np, optlab as ol
+            >>> mlp = ol.nn.MLP([1, 1000, 1], dropout=0.5)
+            >>> f, theta = mlp.on(np.ones((1, 1), np.float32), np.ones(1, np.float32), "mse"), mlp.init(seed=0)
+            >>> whole, dropped = (np.sum(g.outputs(theta, 0) > 0) for g in (f, f.sample(seed=0, step=0)))
+            >>> bool(abs(dropped / whole - 0.5) < 0.1)
+            True
+        """
+        layers = len(self.mlp.widths) - 1
+        number = integer("layer", layer, -layers, layers - 1) % layers
+        self.mlp._check(theta)
+        y = np.empty((len(self.X), self.mlp.widths[number + 1]), self.mlp.dtype)
+        self.network.layer_outputs(y, theta, number)
+        return y
 
     def norms(self, theta: Array) -> dict[str, Array]:
         """Frobenius norms of each layer's "outputs" and of the gradient by them, "slopes", over all samples."""

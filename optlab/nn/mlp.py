@@ -60,6 +60,10 @@ class MLP:
             begin as in the network of ``base_widths``, divided by √(n/n₀), in the last layer by n/n₀, for n/n₀ times as
             many inputs; :meth:`per_layer` has the learning rates.
         base_widths: For "mup": the widths at which it is the standard parametrization; inputs and outputs are the same.
+        norm_noise: (shift, scale, spread) of noise behind every normalization, y ← s y + m at each step of training:
+            s = s_unit + spread ξ and m = m_unit + spread u for each sample, ξ normal, u uniform on [−1, 1), with
+            s_unit uniform on [1, scale) and m_unit on [−shift, shift) for each unit (Santurkar et al. 2018, who take
+            (0.5, 1.25, 0.1)). Drawn from the stream NORM_NOISE.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -96,6 +100,7 @@ class MLP:
         groups: int | None = None,
         parametrization: str = "standard",
         base_widths: Sequence[int] | None = None,
+        norm_noise: tuple[float, float, float] | None = None,
     ) -> None:
         if isinstance(widths, str) or not isinstance(widths, Sequence) or len(widths) < 2:
             raise ValueError(f"widths: got {widths!r}, expected at least two whole numbers: inputs, ..., outputs")
@@ -115,6 +120,7 @@ class MLP:
         self.groups = self._checked_groups(groups)
         self.parametrization = _one_of("parametrization", parametrization, ("standard", "mup"))
         self.base_widths = self._checked_base(base_widths)
+        self.norm_noise = self._checked_noise(norm_noise)
         self.layout: Layout = tuple(self._segments())
         self.dim = integer("widths", sum(segment.size for segment in self.layout), 1, 2**31)
         self.norm_columns = sum(self.widths[1:-1]) if norm == "batch" else 0
@@ -140,6 +146,20 @@ class MLP:
         if given is not None:
             raise ValueError(f"base_widths: got {given} with parametrization='standard', expected None, or 'mup'")
         return None
+
+    def _checked_noise(self, given: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
+        if given is None:
+            return None
+        if self.norm is None:
+            raise ValueError(f"norm_noise: got {given} without normalization, expected a norm, behind which it stands")
+        if not isinstance(given, tuple) or len(given) != 3:
+            raise TypeError(f"norm_noise: got {given!r}, expected (shift, scale, spread)")
+        shift, scale, spread = given
+        return (
+            real("norm_noise: shift", shift, 0.0),
+            real("norm_noise: scale", scale, 1.0),
+            real("norm_noise: spread", spread, 0.0),
+        )
 
     def _segments(self) -> Iterator[Segment]:
         offset = 0
@@ -325,7 +345,7 @@ class MLP:
             **loss,
         }
         settings |= {"dim": self.dim, "layers": list(self._layers()), "activation": self.activation}
-        settings |= {name: getattr(self, name) for name in ("parameter", "dropout", "eps", "momentum")}
+        settings |= {name: getattr(self, name) for name in ("parameter", "dropout", "eps", "momentum", "norm_noise")}
         if place == "gpu" or (X is not None and on_gpu(X)):
             from optlab.gpu.network import Network  # when it is wanted, so that `import optlab` stays light
 
@@ -348,7 +368,17 @@ class MLP:
 
     def described(self) -> dict[str, Any]:
         """All that two networks must have in common to compute the same of the same parameters."""
-        names = ("activation", "parameter", "norm", "norm_position", "groups", "dropout", "eps", "momentum")
+        names = (
+            "activation",
+            "parameter",
+            "norm",
+            "norm_position",
+            "groups",
+            "dropout",
+            "eps",
+            "momentum",
+            "norm_noise",
+        )
         same = {name: getattr(self, name) for name in names}
         return {"segments": [[s.name, *s.shape] for s in self.layout], "dtype": str(self.dtype), **same}
 

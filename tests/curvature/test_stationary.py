@@ -25,6 +25,7 @@ LISTED = {
     "walled_quadratic": ol.landscapes.WalledQuadratic(np.linspace(-1, 3, 12)),
     "octopus": ol.landscapes.Octopus(4, 2.0, 0.7),
     "teacher_student": ol.landscapes.TeacherStudent(4),
+    "recurrent_unit": ol.landscapes.RecurrentUnit(20),
     "sinusoid": ol.landscapes.Sinusoid.draw(3),
     "factorization": ol.landscapes.MatrixFactorization(8, [3.0, 2.0, 1.0], rotation=1),
     "completion": ol.landscapes.MatrixCompletion.draw(9, [2.0, 1.0], 0.6, seed=3),

@@ -18,6 +18,7 @@ METHODS: dict[str, Callable[[Any], Any]] = {
     "standardize": Standardize.fit,
     "pca": PCA.fit,
     "whiten": lambda X: Whiten.fit(X, eps=1e-3),
+    "whiten_zca": lambda X: Whiten.fit(X, eps=1e-3, kind="zca"),
 }
 
 
@@ -116,6 +117,17 @@ def test_whitening_with_eps() -> None:
     other = drawn(20, 4, seed=1)
     expected = (other - X.mean(0)) @ fitted.axes.components.T / np.sqrt(fitted.axes.variances + 7)
     assert np.abs(fitted.apply(other) - expected).max() < 1e-11
+
+
+def test_zca_is_the_inverse_root_of_the_covariance() -> None:
+    X = drawn(500, 4)
+    values, axes = np.linalg.eigh(covariance(X))
+    for eps in (0.0, 7.0):
+        root = axes @ np.diag(1 / np.sqrt(values + eps)) @ axes.T
+        found = Whiten.fit(X, eps=eps, kind="zca").apply(X)
+        # sums of four terms, over standard deviations from 0.5 on, of samples up to 500
+        assert np.abs(found - (X - X.mean(0)) @ root).max() < 1e-10
+    assert Whiten.fit(X, components=2, kind="zca").apply(X).shape == (500, 4)
 
 
 @pytest.mark.parametrize("dtype", EPS)
@@ -221,6 +233,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "components_many": (lambda: PCA.fit(X, 4), ValueError, "components: got 4, expected a whole number from 1 to 3"),
     "components_none": (lambda: PCA.fit(X, 0), ValueError, "components: got 0"),
     "components_type": (lambda: Whiten.fit(X, 1.0), TypeError, "components: got 1.0"),
+    "kind": (lambda: Whiten.fit(X, kind="cholesky"), ValueError, "kind: got 'cholesky', expected 'pca' or 'zca'"),
     "eps": (lambda: Whiten.fit(X, eps=-1.0), ValueError, "eps: got -1.0"),
     "constant": (lambda: Whiten.fit(np.ones((4, 2))), ValueError, "vary along 0 axes, not 2; expected eps > 0$"),
     "lengths": (lambda: split(X, Y[:5], (0.5,)), ValueError, r"y: got shape \(5,\), expected \(6, …\)"),

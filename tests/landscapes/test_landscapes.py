@@ -47,7 +47,7 @@ def spectrum(dim: int) -> np.ndarray:
 # and up to 4 of special functions and rounded coefficients. The float64 twin makes as many. One rounding is eps/2.
 ROUNDINGS = 35
 LONGER = 600  # two products by Q (2 dim + 2, up to dim 64) and one more by the Hessian; or sums over 30 rows in order;
-# or 30 roundings of a cosine, divided by a sine above 1/20
+# or five steps of a recursion, up to 30 in each; or 30 roundings of a cosine, divided by a sine above 1/20
 INPUTS = {9: 3, 16: 4, 35: 5}  # of a student with so many weights
 
 
@@ -131,6 +131,9 @@ CASES: dict[str, Case] = {
         lambda n: twins.teacher_student(teacher(INPUTS[n])),
         tuple(INPUTS),
         LONGER,
+    ),
+    "recurrent_unit": Case(
+        lambda _: ol.landscapes.RecurrentUnit(5, 0.5, 0.7), lambda _: twins.recurrent_unit(5, 0.5, 0.7), (2,), LONGER
     ),
     "least_squares": Case(
         lambda n: ol.landscapes.LeastSquares(*samples(n)), lambda n: twins.least_squares(*samples(n)), SIZES, LONGER
@@ -413,6 +416,14 @@ def test_cosine_knows_its_stationary_points() -> None:
     for root in roots:
         assert abs(f.grad(np.array([root]))[0]) <= (11 + ROUNDINGS) * eps(np.float64) * 40
     assert len(ol.landscapes.Cosine(-0.15 * np.pi).stationary(-40.0, 40.0)) == len(roots)
+
+
+def test_recurrent_unit_knows_its_wall() -> None:
+    f = ol.landscapes.RecurrentUnit(50)
+    for w in (4.5, 6.0):
+        # the growth factor is good to 8 eps, its 50th power to 400; what rounding adds to the state grows as they do
+        law, growth = f.slope_on_wall(w), w * 0.235004
+        assert_within(f.grad(f.wall(w)), law, 1e3 * eps(np.float64) * growth**50 * np.abs(law))
 
 
 def test_sinusoids_are_drawn_and_bounded() -> None:

@@ -91,6 +91,48 @@ def test_dropout_draws_the_masks_of_its_address(norm: str | None, position: str)
     assert f.value(theta) == pytest.approx(twin.loss(f, theta), rel=1e-13)  # without a step nothing is dropped
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("norm", ["batch", "layer", "group"])
+@pytest.mark.parametrize("position", ["before", "after"])
+def test_noise_behind_normalization_is_that_of_its_address(norm: str, position: str, dropout: float) -> None:
+    groups = 3 if norm == "group" else None
+    shape, noise = [5, 9, 66, 3], (0.5, 1.25, 0.1)
+    mlp = MLP(shape, "tanh", norm, position, dropout, dtype="float64", groups=groups, norm_noise=noise)
+    rng = np.random.default_rng(0)
+    f = mlp.on(rng.normal(1, 2, (9, 5)), rng.integers(0, 3, 9))
+    theta, v = mlp.init(seed=2) + 0.1 * rng.standard_normal(mlp.dim), rng.normal(size=mlp.dim)
+    frozen, at = f.sample(seed=5, step=7, run=3), {"seed": 5, "stream": 7, "step": 7, "first_run": 3}
+    drawn = twin.drawn_noise(
+        mlp, 9, lambda n: ol.random.uniform((1, n), **at)[0], lambda n: ol.random.normal((1, n), **at)[0]
+    )
+    masks = twin.drawn_masks(mlp, 9, draw(5, 7, 3)) if dropout else None
+    np.testing.assert_allclose(frozen.value(theta), twin.loss(f, theta, masks, drawn), rtol=1e-13)
+    np.testing.assert_allclose(frozen.grad(theta), twin.gradient(f, theta, masks, drawn), rtol=1e-9, atol=1e-12)
+    for g, given in ((f, (None, None)), (frozen, (masks, drawn))):
+        for k, (_, h) in enumerate(twin.hidden(mlp, theta, f.X, given[0], None, given[1])):
+            np.testing.assert_allclose(g.outputs(theta, k), h, rtol=1e-9, atol=1e-12)
+    wanted = twin.curvature(f, theta, v, masks, drawn)
+    assert np.abs(frozen.hvp(theta, v) - wanted).max() <= 1e-6 * np.abs(wanted).max()
+    assert f.stochastic and not frozen.stochastic
+    assert f.value(theta) == pytest.approx(twin.loss(f, theta), rel=1e-13)  # without a step there is none
+
+
+def test_noise_of_many_rows_and_of_a_study() -> None:
+    rng = np.random.default_rng(0)
+    mlp = MLP([3, 4, 2], "tanh", "layer", dtype="float64", norm_noise=(0.3, 1.5, 0.2))
+    f = mlp.on(rng.normal(size=(9000, 3)), rng.integers(0, 2, 9000))  # done in parts
+    theta = mlp.init(runs=2, seed=0)
+    at = {"seed": 1, "stream": 7, "step": 2, "first_run": 1}
+    drawn = twin.drawn_noise(
+        mlp, 9000, lambda n: ol.random.uniform((1, n), **at)[0], lambda n: ol.random.normal((1, n), **at)[0]
+    )
+    frozen = f.sample(seed=1, step=2, run=1)
+    np.testing.assert_allclose(frozen.value(theta[1]), twin.loss(f, theta[1], noise=drawn), rtol=1e-12)
+    np.testing.assert_allclose(frozen.outputs(theta[1]), twin.outputs(mlp, theta[1], f.X, None, None, drawn), rtol=1e-9)
+    path = ol.descend(f, ol.SGD(lr=0.5), theta, 1, seed=1, first_step=2)
+    assert (path.last[1] == theta[1] - 0.5 * frozen.grad(theta[1])).all()
+
+
 @pytest.mark.parametrize("activation", ["tanh", "elu"])
 @pytest.mark.parametrize("rows", [1, 9, 4100])
 def test_jacobian_penalty(activation: str, rows: int) -> None:
@@ -262,6 +304,15 @@ REFUSED = {
     "groups: got 0": lambda: MLP([3, 2], norm="group", groups=0),
     "groups: got 'x'": lambda: MLP([3, 2], norm="group", groups="x"),  # type: ignore[arg-type]
     "dropout: got 1.0": lambda: MLP([3, 2], dropout=1.0),
+    "norm_noise: got (1.0, 2.0, 0.1) without": lambda: MLP([3, 2], norm_noise=(1.0, 2.0, 0.1)),
+    "norm_noise: got 0.1, expected (shift": lambda: MLP([3, 2], norm="batch", norm_noise=0.1),  # type: ignore[arg-type]
+    "norm_noise: scale: got 0.5": lambda: MLP([3, 2], norm="batch", norm_noise=(1.0, 0.5, 0.1)),
+    "layer: got 2, expected a whole number from -2 to 1": lambda: (
+        MLP([3, 2, 2]).on(GOOD_X, GOOD_Y).outputs(np.zeros(14, np.float32), 2)
+    ),
+    "to_torch: got a network with norm_noise": lambda: MLP([3, 2], norm="layer", norm_noise=(0.0, 1.0, 0.1)).to_torch(
+        np.zeros(8, np.float32)
+    ),
     "X, y: got shapes": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y[:3]),
     "X: got dtype float64": lambda: MLP([3, 2]).on(GOOD_X.astype(float), GOOD_Y),
     "X: got shape": lambda: MLP([5, 2]).on(GOOD_X, GOOD_Y),

@@ -35,6 +35,7 @@ def landscapes() -> dict[str, Any]:
         "beale": made.Beale(),
         "sinusoid": made.Sinusoid.draw(5),
         "octopus": made.Octopus(dim=9, L=2.0, gamma=0.5, tau=1.5),
+        "recurrent_unit": made.RecurrentUnit(steps=20),
         "teacher_student": made.TeacherStudent(7, samples[:3]),
         "least_squares": made.LeastSquares(samples, samples.sum(1) + 1),
     }
@@ -154,7 +155,8 @@ def of_network(dtype: Any) -> str:
     for norm, widths, rows, runs in kinds:
         X = ol.random.normal((rows, widths[0]), 3, dtype=dtype)
         y = ol.random.integers(rows, widths[-1], 4)
-        mlp = ol.nn.MLP(widths, "elu", norm=norm, dropout=0.2, dtype=np.dtype(dtype).name)
+        noise = (0.5, 1.25, 0.1) if norm == "layer" else None
+        mlp = ol.nn.MLP(widths, "elu", norm=norm, dropout=0.2, dtype=np.dtype(dtype).name, norm_noise=noise)
         f = mlp.on(X, y, weight_decay=1e-3)
         path = ol.descend(f, ol.AdamW(lr=1e-2), mlp.init(0, runs=runs), 4, batch_size=65, sampling="shuffle", seed=1)
         frozen = f.sample(2, 5)

@@ -93,7 +93,16 @@ OPTLAB_HD R ball_scale(R radius, i64 dim, R square, u32 run, u64 step, u32 strea
 }
 
 /// The public enumeration of streams: what the draws of one seed are for.
-enum Stream : u32 { kNoise = 0, kPerturbation = 1, kGradientNoise = 2, kBatch = 3, kInit = 4, kData = 5, kDropout = 6 };
+enum Stream : u32 {
+  kNoise = 0,
+  kPerturbation = 1,
+  kGradientNoise = 2,
+  kBatch = 3,
+  kInit = 4,
+  kData = 5,
+  kDropout = 6,
+  kNormNoise = 7
+};
 
 /// A whole number in [0, high) from a random word (its bias, below high / 2^32, is far beyond what a study can see).
 OPTLAB_HD u32 below(u32 word, u32 high) {

@@ -9,6 +9,7 @@
 #include "orthogonal_tensor.hpp"
 #include "quadratic.hpp"
 #include "rastrigin.hpp"
+#include "recurrent_unit.hpp"
 #include "rosenbrock.hpp"
 #include "sinusoid.hpp"
 #include "strict_saddle.hpp"
@@ -29,7 +30,8 @@
   X(beale, Beale)                    \
   X(sinusoid, Sinusoid)              \
   X(octopus, Octopus)                \
-  X(teacher_student, TeacherStudent)
+  X(teacher_student, TeacherStudent) \
+  X(recurrent_unit, RecurrentUnit)
 
 #define OPTLAB_MATRIX_LANDSCAPES(X)                \
   X(weighted_factorization, WeightedFactorization) \
