@@ -129,7 +129,8 @@ class Network:
         products: "float32" (all digits of the dtype), "tf32" or "bf16".
 
     Raises:
-        ValueError: the settings ask for a Jacobian penalty, or noise behind normalization, which have no GPU path, or a label names no output.
+        ValueError: the settings ask for a Jacobian penalty or noise behind normalization, which have no GPU path, or a
+            label names no output.
     """
 
     def __init__(self, settings: dict[str, Any], dtype: Any, X: Array, y: Array, frozen: Any, products: str) -> None:

@@ -54,7 +54,8 @@ def product(
 
 def mode_of(dtype: Any) -> str:
     """The mode that keeps all digits of a dtype."""
-    return np.dtype(dtype).name
+    name: str = np.dtype(dtype).name
+    return name
 
 
 def rounded(x: Array, out: Array) -> None:
