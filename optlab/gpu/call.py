@@ -66,12 +66,13 @@ class Call:
         self._made += 1
         return empty(shape, self.dtype) if given is None else self.update(given, name, shape)
 
-    def no_out(self) -> None:
-        """The next output is not wanted."""
+    def no_out(self) -> Array:
+        """The next output is not wanted: None stands in its place."""
         if self._given[self._made] is not None:
             name = self._names[self._made]
             raise ValueError(f"{name}: got an array, expected None, since it is not wanted")
         self._made += 1
+        return None
 
     def scratch(self, given: Array | None, numbers: int) -> Array:
         """Room for so many numbers: the caller's, which a captured graph needs, or new."""
