@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.ops import matmul
+from optlab.ops.matmul import matmul
 
 Vector = NDArray[np.float64]
 Apply = Callable[[Vector], Vector]

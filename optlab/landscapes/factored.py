@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from optlab import random
 from optlab.landscape import CompiledLandscape, rotation_matrix
 from optlab.layout import Segment
-from optlab.ops import matmul
+from optlab.ops.matmul import matmul
 
 Matrix = NDArray[np.float64]
 ROUNDING = 1e-12
