@@ -54,7 +54,7 @@ def product(
 
 def mode_of(dtype: Any) -> str:
     """The mode that keeps all digits of a dtype."""
-    return np.dtype(dtype).name
+    return str(np.dtype(dtype).name)
 
 
 def rounded(x: Array, out: Array) -> None:
