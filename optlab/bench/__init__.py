@@ -11,7 +11,19 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from optlab import plotting
-from optlab.bench import batchnorm, dense, descend, descend_gpu, matmul, mlp, passes_figure, updates, updates_figure
+from optlab.bench import (
+    batchnorm,
+    batchnorm_gpu,
+    dense,
+    dense_gpu,
+    descend,
+    descend_gpu,
+    matmul,
+    mlp,
+    passes_figure,
+    updates,
+    updates_figure,
+)
 from optlab.bench.rows import Row, show
 from optlab.errors import UsageError, did_you_mean
 from optlab.kernels.select import info
@@ -29,6 +41,9 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
 
 GPU_BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "descend": descend_gpu.run,
+    "batchnorm": batchnorm_gpu.run,
+    "dense": dense_gpu.run,
+    "matmul": dense_gpu.run_products,
 }
 """Those of ``--device gpu``."""
 

@@ -66,8 +66,8 @@ class Call:
         self._made += 1
         return empty(shape, self.dtype) if given is None else self.update(given, name, shape)
 
-    def left_out(self) -> Array | None:
-        """The next output, which is not wanted: None."""
+    def no_out(self) -> Array:
+        """The next output is not wanted: None stands in its place."""
         if self._given[self._made] is not None:
             name = self._names[self._made]
             raise ValueError(f"{name}: got an array, expected None, since it is not wanted")

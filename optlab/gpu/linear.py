@@ -78,7 +78,7 @@ def linear_backward(
     """See :func:`optlab.ops.linear_backward`."""
     a = Pass(out, ("dx", "dweight", "dbias"), x, weight, activation, parameter, dropout)
     upper, value = a.take(dy, "dy", a.outputs), a.value(y, "y")
-    dx = a.out(a.inputs) if input_gradient else a.left_out()
+    dx = a.out(a.inputs) if input_gradient else a.no_out()
     dweight, dbias = a.out(a.weights), a.out((a.outer,))
     a.check()
     dz = empty(a.outputs, a.dtype)
@@ -138,7 +138,7 @@ def linear_backward_tangent(
     turning, upper = a.take(dy_dot, "dy_dot", a.outputs), a.take(dy, "dy", a.outputs)
     move, turn = a.maybe(x_dot, "x_dot", a.inputs), a.maybe(weight_dot, "weight_dot", a.weights)
     value, value_dot = a.value(y, "y"), None if a.follow.identity else a.value(y_dot, "y_dot")
-    dx_dot = a.out(a.inputs) if input_gradient else a.left_out()
+    dx_dot = a.out(a.inputs) if input_gradient else a.no_out()
     dweight_dot, dbias_dot = a.out(a.weights), a.out((a.outer,))
     a.check()
     dz_dot, dz = empty(a.outputs, a.dtype), empty(a.outputs, a.dtype)

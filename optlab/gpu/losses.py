@@ -58,7 +58,7 @@ class LossCall(Call):
         loss = self.out(each if how.each else ())
         if gradient:
             return loss, self.out(shape)
-        self.left_out()
+        self.no_out()
         return loss, None
 
     def terms(self, loss: Array, how: Reduction, count: int, scratch: Array | None) -> Array:

@@ -54,8 +54,7 @@ def product(
 
 def mode_of(dtype: Any) -> str:
     """The mode that keeps all digits of a dtype."""
-    name: str = np.dtype(dtype).name
-    return name
+    return str(np.dtype(dtype).name)
 
 
 def rounded(x: Array, out: Array) -> None:

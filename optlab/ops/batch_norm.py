@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from optlab.ops.place import kernels
+from optlab.gpu.select import kernels
 
 Array: TypeAlias = Any
 

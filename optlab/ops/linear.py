@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from optlab.gpu.select import kernels
 from optlab.kernels.select import cpu
-from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from optlab.gpu.select import kernels
 from optlab.ops.linear import Dropout
-from optlab.ops.place import kernels
 
 Array = NDArray[Any]
 

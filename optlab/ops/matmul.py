@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from optlab.ops.place import kernels
+from optlab.gpu.select import kernels
 
 Array = NDArray[Any]
 

@@ -137,8 +137,8 @@ def test_gradients_behind_the_activation(
 
 def test_a_replayed_graph_draws_the_mask_of_its_step(device: Device) -> None:
     x = drawn(40, dtype=np.float32)
-    done = upload(np.full((), 5, np.int64))
-    of = dense.follow("identity", None, (0.5, 1, 6, 2, 0))._replace(done=done)
+    graph = upload(np.array([0, 7, 0]))  # the step by which is drawn stands second (cuda/grid.cuh)
+    of = dense.follow("identity", None, (0.5, 1, 6, 2, 0))._replace(graph=graph)
     y = upload(np.zeros_like(x))
     dense.forward(upload(x), None, of, y)
     assert_same_bits(download(y), ops.dropout_forward(x, 0.5, 1, step=7))
