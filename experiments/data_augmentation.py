@@ -228,7 +228,7 @@ def mixture_claims(data: Data, p: Params) -> list[Claim]:
     said = {
         "mixup": "MixUp with uniform weights: the larger weight of two labels has the mean 3/4.",
         "cutmix": "CutMix weighs labels by the pixels of each image: labels that differ from that.",
-        "less": f"MixUp does not help {p.small} images as rotation and noise do: the mean difference of the test errors.",
+        "less": f"MixUp does not help {p.small} images as rotation and noise do: the mean difference of errors.",
         "unsure": "MixUp makes the network less sure: the mean difference of its largest probability.",
     }
     return [
