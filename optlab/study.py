@@ -107,6 +107,8 @@ class Study:
         self.setup["held"] = []
         if trainable is None:
             return
+        if self.surface is not None:
+            raise ValueError("trainable: got it for points on the GPU, expected None there; the CPU holds coordinates")
         if not isinstance(trainable, np.ndarray) or trainable.dtype != bool or trainable.shape != (self.dim,):
             given = f"{trainable.dtype}{trainable.shape}" if isinstance(trainable, np.ndarray) else repr(trainable)
             raise ValueError(f"trainable: got {given}, expected a bool array ({self.dim},)")

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "environment.hpp"
-#include "optlab/norm_factors.hpp"
 #include "optimizer.hpp"
 #include "optlab/loops/update.hpp"
+#include "optlab/norm_factors.hpp"
 #include "sums.hpp"
 #include "threads.hpp"
 

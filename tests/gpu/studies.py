@@ -27,6 +27,7 @@ def saddle(dim: int = 7, **options: Any) -> ol.Landscape:
 LANDSCAPES: dict[str, Make] = {
     "quadratic": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 17)),
     "quadratic_rotated": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 9), rotation=3),
+    "recurrent_unit": lambda: ol.landscapes.RecurrentUnit(steps=20),
     "strict_saddle": lambda: saddle(16),
     "strict_saddle_rotated": lambda: saddle(33, rotation=2),
     "cosine": lambda: ol.landscapes.Cosine(dim=5),
