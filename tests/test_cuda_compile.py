@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-INCLUDE = Path(__file__).parents[1] / "cpp" / "include"
+from optlab.gpu import compiler
+from optlab.gpu.sources import Kernel
 
 SOURCE = """
 #include "optlab/activations/list.hpp"
@@ -87,7 +84,7 @@ template <class R> __device__ void every(R* x, R* c, const double* p) {
   Uniform::apply<R>(x, words);
   x[0] = exp<R>(log<R>(x[0]));
 }
-extern "C" __global__ void all(float* x, float* c, double* y, double* d, const double* p) {
+__global__ void everything(float* x, float* c, double* y, double* d, const double* p) {
   every<float>(x, c, p);
   every<double>(y, d, p);
   quantize(x);
@@ -95,42 +92,24 @@ extern "C" __global__ void all(float* x, float* c, double* y, double* d, const d
 """
 
 
-def nvrtc() -> ctypes.CDLL:
-    """The library of the nvidia-cuda-nvrtc package, or the system's."""
-    spec = importlib.util.find_spec("nvidia")
-    for root in spec.submodule_search_locations if spec and spec.submodule_search_locations else []:
-        for library in sorted(Path(root).glob("*/lib/libnvrtc.so.*")):
-            for builtins in library.parent.glob("libnvrtc-builtins.so.*"):
-                ctypes.CDLL(str(builtins))  # loaded first, since NVRTC looks for it by its bare name
-            return ctypes.CDLL(str(library))
+class Text(Kernel):
+    """A kernel whose text stands in the test."""
+
+    def text(self) -> str:
+        return self.file
+
+
+def compiled(text: str) -> compiler.Compiled:
     try:
-        return ctypes.CDLL("libnvrtc.so")
-    except OSError:
-        pytest.skip("NVRTC is not installed (pip install nvidia-cuda-nvrtc)")
-
-
-def compile_text(source: str, options: list[str]) -> tuple[int, str]:
-    library, program = nvrtc(), ctypes.c_void_p()
-    assert library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"all.cu", 0, None, None) == 0
-    flags = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
-    code = library.nvrtcCompileProgram(program, len(options), flags)
-    size = ctypes.c_size_t()
-    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-    log = ctypes.create_string_buffer(size.value)
-    library.nvrtcGetProgramLog(program, log)
-    library.nvrtcDestroyProgram(ctypes.byref(program))
-    return code, log.value.decode()
-
-
-OPTIONS = ["-std=c++17", "-arch=sm_90", "-ftz=false", "--fmad=false", f"-I{INCLUDE}"]
+        return compiler.compile_kernel(Text(text, "everything"), "sm_90")
+    except ImportError as error:
+        pytest.skip(f"NVRTC cannot be loaded: {error}")
 
 
 def test_every_rule_and_landscape_compiles_for_the_gpu():
-    code, log = compile_text(SOURCE, OPTIONS)
-    assert code == 0, log
+    assert compiled(SOURCE).code
 
 
 def test_a_standard_header_would_be_noticed():
-    code, log = compile_text("#include <cmath>\n" + SOURCE, OPTIONS)
-    assert code != 0
-    assert "cmath" in log
+    with pytest.raises(RuntimeError, match="cmath"):
+        compiled("#include <cmath>\n" + SOURCE)

@@ -20,9 +20,11 @@ from optlab.bench import (
     descend_gpu,
     matmul,
     mlp,
+    mlp_gpu,
     passes_figure,
     updates,
     updates_figure,
+    updates_gpu,
 )
 from optlab.bench.rows import Row, show
 from optlab.errors import UsageError, did_you_mean
@@ -41,9 +43,12 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
 
 GPU_BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "descend": descend_gpu.run,
+    "updates": updates_gpu.run,
     "batchnorm": batchnorm_gpu.run,
     "dense": dense_gpu.run,
     "matmul": dense_gpu.run_products,
+    "mlp": mlp_gpu.run,
+    "hvp": mlp_gpu.run_hvp,
 }
 """Those of ``--device gpu``."""
 

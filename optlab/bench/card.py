@@ -78,12 +78,15 @@ def contest(
     calls: int,
     moved: float = 0.0,
     least: float | None = None,
+    graph: bool = True,
+    steps: int = 1,
 ) -> Contest:
     """Ours and what each peer's maker gives, a call and its results on the host, which are judged first.
 
-    The limit is a copy of as many bytes as must be ``moved``, or ``least`` seconds at the rate of a large product.
+    The limit is a copy of as many bytes as must be ``moved``, or ``least`` seconds at the rate of a large product. Ours
+    is replayed as a ``graph``, or called as a user does. A call may take many ``steps``; the rows give the time of one.
     """
-    mine = timed(replayed(ours), calls)  # done once, so that there is something to judge
+    mine = timed(replayed(ours) if graph else ours, calls)  # a graph's work is done once before
     runs, missing, agrees = {}, {}, {}
     for name, make in peers.items():
         try:
@@ -104,6 +107,6 @@ def contest(
         agrees=agrees,
         limit="a copy" if moved else "a large product" if least else None,
         least_seconds=least,
-        calls=calls,
+        calls=calls * steps,
         at_limit=timed(copy(moved), calls) if moved else None,
     )
