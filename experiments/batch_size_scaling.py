@@ -171,14 +171,14 @@ def network_claims(data: Data, p: Params) -> list[Claim]:
     stays = (
         "Network: the best learning rate grows no more in proportion, 256 to 1024: log2 of its factor, where B's is 2."
     )
-    size = "Network: the critical batch is of the order of the mean noise scale of the way, within 16: log2, the mean."
+    size = "Network: the critical batch is 1/16 to 4 times the mean noise scale of the way: log2, the mean."
     edge = "Network: best rates at an end of the grid."
     return [
         slope("power_small", first, log_b[:3], steps[:, :3], -1.0, (-1.3, -0.7)),
         slope("power_large", last, log_b[4:], steps[:, 4:], None, (-0.6, 0.25)),
         slope("rate", rate, log_b[:4], own[:, :4], 1.0, (0.6, 1.35)),
         mean("rate_stays", stays, own[:, 5] - own[:, 4], None, (-1.2, 1.4)),
-        mean("noise_scale", size, critical(steps, BATCHES) - np.log2(data["scale"]), 0.0, (-4, 4)),
+        mean("noise_scale", size, critical(steps, BATCHES) - np.log2(data["scale"]), 0.0, (-4, 2)),
         exact("edge", edge, np.sum((chosen == 0) | (chosen == len(LRS) - 1)), 0),
     ]
 
