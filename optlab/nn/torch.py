@@ -35,12 +35,12 @@ ACCEPTED = (
 
 def to_torch(mlp: MLP, theta: Array, stats: NormStatistics | None = None) -> torch.nn.Sequential:
     """See :meth:`optlab.nn.MLP.to_torch`."""
-    torch = _library()
-    mlp._check(theta)
     if mlp.norm_noise is not None:
         raise ValueError(
             f"to_torch: got a network with norm_noise={mlp.norm_noise}, expected none: PyTorch has no such layer"
         )
+    torch = _library()
+    mlp._check(theta)
     if theta.ndim != 1:
         raise ValueError(f"theta: got shape {theta.shape}, expected one network ({mlp.dim},)")
     dtype, biased = getattr(torch, mlp.dtype.name), {segment.name for segment in mlp.layout}
