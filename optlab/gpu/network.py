@@ -6,7 +6,6 @@ Nothing is allocated in a pass whose :class:`Room` exists, and nothing waits, so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from optlab.gpu import batch_norm, dense, gate, layer_norm, losses, vectors
 from optlab.gpu import products as of_matrices
 from optlab.gpu.dense import Follow
 from optlab.gpu.device import empty, upload
+from optlab.gpu.network_layers import Arrays, Layer, Room, layers_of
 from optlab.gpu.place import elsewhere
 
 Array = Any
@@ -46,77 +46,6 @@ class Batch:
     """Inside of a graph: which step is taken (``StepCounter`` of ``cuda/grid.cuh``)."""
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One layer: sizes, and the offsets of its parameters in the flat vector, -1 for what it does not have."""
-
-    inputs: int
-    outputs: int
-    weight: int
-    bias: int
-    gamma: int
-    beta: int
-    norm: str
-    groups: int
-    averages: int
-    dropped_before: int
-    inner: Follow
-    outer: Follow
-
-    def part(self, theta: Array | None, name: str) -> Array | None:
-        """A segment of a flat vector; None where there is no vector or no such segment."""
-        offset = getattr(self, name)
-        if theta is None or offset < 0:
-            return None
-        if name == "weight":
-            return theta[offset : offset + self.inputs * self.outputs].reshape(self.outputs, self.inputs)
-        return theta[offset : offset + self.outputs]
-
-
-@dataclass
-class Arrays:
-    """What a layer leaves for the way back: outputs, what its normalization was given, and the statistics of that."""
-
-    y: Array
-    inner: Array
-    mean: Array = None
-    rstd: Array = None
-
-
-class Room:
-    """The memory of one pass over so many rows; of tangents where they are wanted."""
-
-    def __init__(self, layers: list[Layer], rows: int, dtype: Any, labels: bool, tangents: bool) -> None:
-        self.rows, self.dtype = rows, dtype
-        widest = max(max(layer.inputs, layer.outputs) for layer in layers)
-        self.x = empty((rows, layers[0].inputs), dtype)
-        self.targets = empty(rows, np.int64) if labels else empty((rows, layers[-1].outputs), dtype)
-        self.arrays = [self._of(layer) for layer in layers]
-        self.dots = [self._of(layer) for layer in layers] if tangents else []
-        self._slopes = [empty(rows * widest, dtype) for _ in range(4 if tangents else 2)]
-        self.few = empty(2 * widest, dtype)
-        self.value, self.rate = empty((), dtype), empty((), dtype)
-        numbers = (dense.scratch_numbers, batch_norm.scratch_numbers, layer_norm.scratch_numbers)
-        most = max(of(rows, layer.outputs, dtype) for of in numbers for layer in layers)
-        self.scratch = empty(max(most, rows * layers[-1].outputs), dtype)
-
-    def _of(self, layer: Layer) -> Arrays:
-        y = empty((self.rows, layer.outputs), self.dtype)
-        if not layer.norm:
-            return Arrays(y, y)
-        statistics = (layer.outputs,) if layer.norm == "batch" else (self.rows, layer.groups)
-        return Arrays(y, empty(y.shape, self.dtype), empty(statistics, self.dtype), empty(statistics, self.dtype))
-
-    def slope(self, which: int, width: int) -> Array:
-        """The gradient by a layer's outputs (0) and its derivative (2), each with room for the next (1, 3)."""
-        return self._slopes[which][: self.rows * width].reshape(self.rows, width)
-
-    def turn(self) -> None:
-        """What was made of the slopes takes their place."""
-        s = self._slopes
-        self._slopes = [s[1], s[0], *([s[3], s[2]] if len(s) > 2 else [])]
-
-
 class Network:
     """A network on data; see :class:`optlab.nn.NetworkLandscape` for what it computes.
 
@@ -142,7 +71,7 @@ class Network:
         self.mode = of_matrices.mode_of(dtype) if products == "float32" else products
         self._halves: dict[tuple[int, Any], Array] = {}
         self.dim: int = settings["dim"]
-        self.layers = list(_layers(settings))
+        self.layers = list(layers_of(settings))
         self.columns = sum(layer.outputs for layer in self.layers if layer.norm == "batch")
         self.frozen = Draws(*frozen) if frozen else None
         self._rooms: dict[tuple[int, bool], Room] = {}
@@ -489,21 +418,3 @@ class Network:
         self._product(room.slope(3, layer.inputs), dz, layer.part(v, "weight"), add=True)
         self._product(room.slope(1, layer.inputs), dz, layer.part(theta, "weight"))
         room.turn()
-
-
-def _layers(settings: dict[str, Any]) -> Iterator[Layer]:
-    """The layers with what follows their products and their normalizations; masks are addressed later."""
-    nothing = Follow()
-    active = dense.follow(settings["activation"], settings["parameter"])
-    for given in settings["layers"]:
-        normed, before = bool(given["norm"]), not given["norm_after"]
-        inner = nothing if given["last"] or (normed and before) else active
-        outer = active if normed and before else nothing
-        if not given["last"] and settings["dropout"]:
-            if normed:
-                outer = outer._replace(p=settings["dropout"])
-            else:
-                inner = inner._replace(p=settings["dropout"])
-        names = ("weight", "bias", "gamma", "beta", "norm", "groups", "averages", "dropped_before")
-        own = {name: given[name] for name in names}
-        yield Layer(given["in"], given["out"], **own, inner=inner, outer=outer)
