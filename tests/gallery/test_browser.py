@@ -176,7 +176,9 @@ def test_the_keyboard_reaches_everything(small: Browser) -> None:
 
 def test_the_whole_screen(small: Browser) -> None:
     small.call("Runtime.evaluate", expression="document.querySelector('.whole').click()", userGesture=True)
-    small.evaluate("new Promise((done) => { document.onfullscreenchange = done; })")
+    # Asked again and again, because the change may come before anybody listens for it.
+    look = "function look(done) { document.fullscreenElement ? done() : setTimeout(look, 20, done); }"
+    small.evaluate(f"{look} new Promise(look)")
     assert small.evaluate("document.fullscreenElement.alt") == "Figure: A hill"
     small.evaluate("document.exitFullscreen()")
 
