@@ -92,6 +92,8 @@ def run(
             known = "; one of ".join(", ".join(picture.needs) for picture in PICTURES.values())
             raise UsageError(f"--figure: no picture of {', '.join(chosen)}; there is one of {known}")
         figures.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong name costs no waiting
+    if json_path is not None:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
     measured = {name: measure(quick) for name, measure in chosen.items()}
     show([row for rows in measured.values() for row in rows])
     records = {name: [row.to_json() for row in rows] for name, rows in measured.items()}
