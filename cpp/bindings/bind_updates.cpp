@@ -246,9 +246,11 @@ void bind_updates(py::module_& m) {
   m.attr("MAXIMIZE") = static_cast<int>(kMaximize);
   m.attr("WEIGHT_DECAY") = static_cast<int>(kWeightDecay);
   m.attr("GUARD") = static_cast<int>(kGuard);
+  m.attr("RARE") = static_cast<int>(kRare);
   m.attr("QUANTIZED_BLOCK") = kQuantizedBlock;
   m.def("rule_states", [](const std::string& name) { return find_rule<double>(name).states; });
   m.def("rule_layerwise", [](const std::string& name) { return find_rule<double>(name).layerwise; });
+  m.def("rule_divides", [](const std::string& name) { return find_rule<double>(name).divides; });
   m.def("rule_parameters", [](const std::string& name) { return find_rule<double>(name).parameters; });
   m.def("step_constants", &step_constants<float>, py::arg("plan"), py::arg("first_step"), py::arg("factors"),
         py::arg("rates"), py::arg("out").noconvert());

@@ -37,12 +37,23 @@ class Repeated {
   std::unique_ptr<R[]> copies_;
 };
 
-/// The coefficients of Pair with duals: number `which`, 0 for b, 1 for c, 2 for m, 3 for k.
+/// Stores the numbers of a Pair's column.
 template <class R>
-void set(R* coefficients, i64 spacing, int which, i64 column, Dual<R> value) {
-  coefficients[2 * which * spacing + column] = value.v;
-  coefficients[(2 * which + 1) * spacing + column] = value.d;
+void set(R* coefficients, i64 spacing, i64 column, std::initializer_list<R> numbers) {
+  i64 which = 0;
+  for (const R number : numbers) coefficients[which++ * spacing + column] = number;
 }
+
+/// The sums over the batch of a column, the second without the drift in x̂.
+template <class T>
+struct BatchSums {
+  T plain, with_x, drift;
+  template <class R>
+  BatchSums(T plain_sum, T sum_with_x, T sum_of_x_hat, T mean, T rstd, R rows) : plain(plain_sum) {
+    drift = mean_is_far(mean, rstd) ? sum_of_x_hat / rows : T{};
+    with_x = sum_with_x - plain_sum * drift;
+  }
+};
 
 template <class R>
 Dual<R> dual_at(const R* sums, i64 spacing, int which, i64 column) {
@@ -64,23 +75,31 @@ template <class R>
 void batch_norm_columns(R* y, R* mean, R* rstd, const Running<R>* running, const R* x, Transform<R> scale, R eps,
                         MatrixShape n, i64 first, i64 count, int threads) {
   const R rows = static_cast<R>(n.rows), others = static_cast<R>(n.rows - 1);
+  const auto use = [=](i64 c, const Spread<R>& spread, R* coefficients, i64 spacing) __attribute__((always_inline)) {
+    const i64 of = first + c;
+    mean[of] = spread.mean();
+    rstd[of] = spread.rstd(eps, rows);
+    const R by = rstd[of] * or_else<R>(scale.gamma, of, 1);
+    coefficients[c] = mean[of];
+    coefficients[spacing + c] = by;
+    coefficients[2 * spacing + c] = or_else<R>(scale.beta, of, 0) - spread.rest() * by;
+  };
   const auto finish = [=](i64 begin, i64 end, const R* moments, R* coefficients, i64 spacing) {
-    const R* squares = moments + 2 * spacing;
+    const auto spread_of = [=](i64 c) { return Spread<R>{moments[c], moments[spacing + c], moments[2 * spacing + c]}; };
+    bool lost = false;
     for (i64 c = begin; c < end; ++c) {
-      const i64 of = first + c;
-      mean[of] = moments[c] + moments[spacing + c];
-      rstd[of] = R(1) / sqrt<R>(squares[c] / rows + eps);
-      coefficients[c] = mean[of];
-      coefficients[spacing + c] = rstd[of] * or_else<R>(scale.gamma, of, 1);
-      coefficients[2 * spacing + c] = or_else<R>(scale.beta, of, 0);
+      use(c, spread_of(c), coefficients, spacing);
+      lost |= lost_squares(moments[2 * spacing + c], eps);
     }
-    if (running)
-      for (i64 c = begin; c < end; ++c) {
-        const i64 of = first + c;
-        const R kept = R(1) - running->momentum;
-        running->mean[of] = kept * running->mean[of] + running->momentum * mean[of];
-        running->var[of] = kept * running->var[of] + running->momentum * (squares[c] / others);
+    if (!lost && !running) return;
+    for (i64 c = begin; c < end; ++c) {
+      Spread<R> spread = spread_of(c);
+      if (lost_squares(spread.squares, eps)) {
+        spread = spread_out_of_range<R>([=](i64 row) { return x[row * n.features + first + c]; }, n.rows);
+        use(c, spread, coefficients, spacing);
       }
+      if (running) running->take(first + c, mean[first + c], spread.unbiased_variance(others));
+    }
   };
   sweep(Moments<R>{x + first}, Affine<R>{x + first, y + first}, finish, n.rows, count, n.features, threads);
 }
@@ -96,17 +115,17 @@ void batch_norm_backward(R* dx, R* dgamma, R* dbeta, const R* dy, const R* x, co
                          MatrixShape n, int threads) {
   const auto finish = [=](i64 begin, i64 end, const R* sums, R* coefficients, i64 spacing) {
     for (i64 c = begin; c < end; ++c) {
-      dbeta[c] = sums[c];
-      dgamma[c] = sums[spacing + c];
-      const Projection<R, R> take(or_else<R>(gamma, c, 1), at.rstd[c], dbeta[c], dgamma[c], static_cast<R>(n.rows));
-      coefficients[c] = take.b;
-      coefficients[spacing + c] = take.c;
-      coefficients[2 * spacing + c] = at.mean[c];
-      coefficients[3 * spacing + c] = take.k;
+      const R rows = static_cast<R>(n.rows);
+      const BatchSums<R> of(sums[c], sums[spacing + c], sums[2 * spacing + c], at.mean[c], at.rstd[c], rows);
+      const Projection<R, R> take(or_else<R>(gamma, c, 1), at.rstd[c], of.plain, of.with_x, of.drift, rows);
+      dbeta[c] = of.plain;
+      dgamma[c] = of.with_x;
+      set<R>(coefficients, spacing, c, {take.c, at.mean[c], take.k, take.b});
     }
   };
   const Repeated<R> mean(at.mean, n), rstd(at.rstd, n);
-  sweep(Sums<R, false>{{dy}, {x}, {mean}, {rstd}}, Pair<R, false>{{dy}, {x}, dx}, finish, n.rows, n.features, threads);
+  sweep(Sums<R, false>{{dy}, {x}, {mean}, {rstd}}, Pair<Projected, R, false>{{dy}, {x}, dx}, finish, n.rows, n.features,
+        threads);
 }
 
 template <class R>
@@ -116,19 +135,18 @@ void batch_norm_tangent(R* y_dot, R* mean_dot, R* rstd_dot, const R* x_dot, cons
   // x̂ changes by the very projection of x_dot that its gradient takes of dy.
   const auto finish = [=](i64 begin, i64 end, const R* sums, R* coefficients, i64 spacing) {
     for (i64 c = begin; c < end; ++c) {
-      const R r = at.rstd[c];
-      const Projection<R, R> take(or_else<R>(gamma, c, 1), r, sums[c], sums[spacing + c], rows);
-      mean_dot[c] = sums[c] / rows;
-      rstd_dot[c] = -(r * (r * (sums[spacing + c] / rows)));
-      coefficients[c] = take.b;
-      coefficients[spacing + c] = take.c + or_else<R>(scale_dot.beta, c, 0);
-      coefficients[2 * spacing + c] = at.mean[c];
-      coefficients[3 * spacing + c] = take.k + r * or_else<R>(scale_dot.gamma, c, 0);
+      const R r = at.rstd[c], gamma_dot = or_else<R>(scale_dot.gamma, c, 0);
+      const BatchSums<R> of(sums[c], sums[spacing + c], sums[2 * spacing + c], at.mean[c], r, rows);
+      const Projection<R, R> take(or_else<R>(gamma, c, 1), r, of.plain, of.with_x, of.drift, rows);
+      mean_dot[c] = of.plain / rows;
+      rstd_dot[c] = -(r * (r * (of.with_x / rows)));
+      const R moved = or_else<R>(scale_dot.beta, c, 0) - gamma_dot * of.drift;
+      set<R>(coefficients, spacing, c, {take.c, at.mean[c], take.k, take.b, moved, r * gamma_dot});
     }
   };
   const Repeated<R> mean(at.mean, n), rstd(at.rstd, n);
-  sweep(Sums<R, false>{{x_dot}, {x}, {mean}, {rstd}}, Pair<R, false>{{x_dot}, {x}, y_dot}, finish, n.rows, n.features,
-        threads);
+  sweep(Sums<R, false>{{x_dot}, {x}, {mean}, {rstd}}, Pair<ProjectedAndMoved, R, false>{{x_dot}, {x}, y_dot}, finish,
+        n.rows, n.features, threads);
 }
 
 template <class R>
@@ -137,20 +155,19 @@ void batch_norm_backward_tangent(R* dx_dot, R* dgamma_dot, R* dbeta_dot, const R
                                  MatrixShape n, int threads) {
   const auto finish = [=](i64 begin, i64 end, const R* sums, R* coefficients, i64 spacing) {
     for (i64 c = begin; c < end; ++c) {
-      const Dual<R> sum = dual_at(sums, spacing, 0, c), with_x = dual_at(sums, spacing, 1, c);
-      const Dual<R> r{at.rstd[c], at_dot.rstd[c]};
-      const Projection<Dual<R>, R> take(scale_at(gamma, gamma_dot, c), r, sum, with_x, static_cast<R>(n.rows));
-      dbeta_dot[c] = sum.d;
-      dgamma_dot[c] = with_x.d;
-      set(coefficients, spacing, 0, c, take.b);
-      set(coefficients, spacing, 1, c, take.c);
-      set(coefficients, spacing, 2, c, {at.mean[c], at_dot.mean[c]});
-      set(coefficients, spacing, 3, c, take.k);
+      const R rows = static_cast<R>(n.rows);
+      const Dual<R> m{at.mean[c], at_dot.mean[c]}, r{at.rstd[c], at_dot.rstd[c]};
+      const auto sum = [=](int which) { return dual_at(sums, spacing, which, c); };
+      const BatchSums<Dual<R>> of(sum(0), sum(1), sum(2), m, r, rows);
+      const Projection<Dual<R>, R> take(scale_at(gamma, gamma_dot, c), r, of.plain, of.with_x, of.drift, rows);
+      dbeta_dot[c] = of.plain.d;
+      dgamma_dot[c] = of.with_x.d;
+      set<R>(coefficients, spacing, c, {take.c.v, take.c.d, m.v, m.d, take.k.v, take.k.d, take.b.v, take.b.d});
     }
   };
   const Repeated<R> mean(at.mean, n), rstd(at.rstd, n), mean_dot(at_dot.mean, n), rstd_dot(at_dot.rstd, n);
   sweep(Sums<R, true>{{dy, dy_dot}, {x, x_dot}, {mean, mean_dot}, {rstd, rstd_dot}},
-        Pair<R, true>{{dy, dy_dot}, {x, x_dot}, dx_dot}, finish, n.rows, n.features, threads);
+        Pair<Projected, R, true>{{dy, dy_dot}, {x, x_dot}, dx_dot}, finish, n.rows, n.features, threads);
 }
 
 template <class R>
@@ -181,7 +198,7 @@ void batch_norm_eval_backward(R* dx, R* dgamma, R* dbeta, const R* dy, const R* 
     }
   };
   const Repeated<R> means(mean, n), rstd(r, n);
-  sweep(Sums<R, false>{{dy}, {x}, {means}, {rstd}}, Affine<R>{dy, dx}, finish, n.rows, n.features, threads);
+  sweep(Sums<R, false, false>{{dy}, {x}, {means}, {rstd}}, Affine<R>{dy, dx}, finish, n.rows, n.features, threads);
 }
 
 template <class R>
@@ -190,13 +207,11 @@ void batch_norm_eval_tangent(R* y_dot, const R* x_dot, const R* x, const R* mean
   const auto finish = [=](i64 begin, i64 end, const R*, R* coefficients, i64 spacing) {
     for (i64 c = begin; c < end; ++c) {
       const R r = R(1) / sqrt<R>(var[c] + eps);
-      coefficients[c] = r * or_else<R>(gamma, c, 1);
-      coefficients[spacing + c] = or_else<R>(scale_dot.beta, c, 0);
-      coefficients[2 * spacing + c] = mean[c];
-      coefficients[3 * spacing + c] = r * or_else<R>(scale_dot.gamma, c, 0);
+      const R beta_dot = or_else<R>(scale_dot.beta, c, 0), gamma_dot = or_else<R>(scale_dot.gamma, c, 0);
+      set<R>(coefficients, spacing, c, {r * or_else<R>(gamma, c, 1), beta_dot, mean[c], r * gamma_dot});
     }
   };
-  sweep(Known<R>{}, Pair<R, false>{{x_dot}, {x}, y_dot}, finish, n.rows, n.features, threads);
+  sweep(Known<R>{}, Pair<Combined, R, false>{{x_dot}, {x}, y_dot}, finish, n.rows, n.features, threads);
 }
 
 template <class R>
@@ -209,14 +224,13 @@ void batch_norm_eval_backward_tangent(R* dx_dot, R* dgamma_dot, R* dbeta_dot, co
     for (i64 c = begin; c < end; ++c) {
       dbeta_dot[c] = dual_at(sums, spacing, 0, c).d;
       dgamma_dot[c] = dual_at(sums, spacing, 1, c).d;
-      coefficients[c] = r[c] * or_else<R>(gamma, c, 1);
-      coefficients[spacing + c] = coefficients[2 * spacing + c] = 0;
-      coefficients[3 * spacing + c] = r[c] * or_else<R>(gamma_dot, c, 0);
+      const R scale = r[c] * or_else<R>(gamma, c, 1), scale_dot = r[c] * or_else<R>(gamma_dot, c, 0);
+      set<R>(coefficients, spacing, c, {scale, R(0), R(0), scale_dot});
     }
   };
   const Repeated<R> means(mean, n), rstd(r, n);
-  sweep(Sums<R, true>{{dy, dy_dot}, {x, x_dot}, {means}, {rstd}}, Pair<R, false>{{dy_dot}, {dy}, dx_dot}, finish,
-        n.rows, n.features, threads);
+  sweep(Sums<R, true, false>{{dy, dy_dot}, {x, x_dot}, {means}, {rstd}},
+        Pair<Combined, R, false>{{dy_dot}, {dy}, dx_dot}, finish, n.rows, n.features, threads);
 }
 
 #define OPTLAB_BATCH_NORM(R)                                                                                           \

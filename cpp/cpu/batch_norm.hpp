@@ -27,6 +27,11 @@ template <class R>
 struct Running {
   R *mean, *var;
   R momentum;
+  void take(i64 column, R of_batch, R unbiased) const {
+    const R kept = R(1) - momentum;
+    mean[column] = kept * mean[column] + momentum * of_batch;
+    var[column] = kept * var[column] + momentum * unbiased;
+  }
 };
 
 template <class R>

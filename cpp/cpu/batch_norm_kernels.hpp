@@ -78,19 +78,44 @@ struct Moments {
   }
 };
 
-/// The sums of u and of u x̂ over rows, x̂ = (x - mean) rstd.
-template <class R, bool dual>
+/// The sums of u and of u x̂ over rows, x̂ = (x - mean) rstd; and of x̂, the drift, in columns where the batch's own mean
+/// is so far that its rounding shows.
+template <class R, bool dual, bool of_batch = true>
 struct Sums {
   using Real = R;
-  static constexpr int parts = dual ? 2 : 1, quantities = 2 * parts, most = dual ? 4 : 8;
+  static constexpr int parts = dual ? 2 : 1, quantities = (of_batch ? 3 : 2) * parts, most = dual ? 4 : 8;
   Field<R, dual> u, x, mean, rstd;
 
   template <class G>
   OPTLAB_HD void chunk(G group, i64 at, i64 stride, i64 rows, i64 column, R* out, i64 spacing) const {
+    if constexpr (of_batch)
+      if (far(group, column)) return add<true>(group, at, stride, rows, column, out, spacing);
+    add<false>(group, at, stride, rows, column, out, spacing);
+  }
+
+  static void join(R* a, i64 a_spacing, i64, const R* b, i64 b_spacing, i64, i64 columns) {
+    for (int q = 0; q < quantities; ++q)
+      for (i64 c = 0; c < columns; ++c) a[q * a_spacing + c] += b[q * b_spacing + c];
+  }
+
+ private:
+  template <class G>
+  OPTLAB_HD bool far(G group, i64 column) const {
+    using P = typename G::Type;
+    bool any = false;
+    for (int j = 0; j < G::count; ++j) {
+      const i64 c = column + group.at(j);
+      any = any || Number<P>::any(mean_is_far(mean.template at<P>(c), rstd.template at<P>(c)));
+    }
+    return any;
+  }
+
+  template <bool drifts, class G>
+  OPTLAB_HD void add(G group, i64 at, i64 stride, i64 rows, i64 column, R* out, i64 spacing) const {
     using P = typename G::Type;
     using T = decltype(u.template at<P>(0));
     constexpr int n = G::count;
-    T centre[n], scale[n], plain[n]{}, with_x[n]{};
+    T centre[n], scale[n], plain[n]{}, with_x[n]{}, drift[n]{};
     for (int j = 0; j < n; ++j) {
       centre[j] = mean.template at<P>(column + group.at(j));
       scale[j] = rstd.template at<P>(column + group.at(j));
@@ -100,22 +125,19 @@ struct Sums {
       x.template fetch_row<G>(at + kAhead * stride);
       for (int j = 0; j < n; ++j) {
         const T slope = u.template at<P>(at + group.at(j));
+        const T x_hat = (x.template at<P>(at + group.at(j)) - centre[j]) * scale[j];
         plain[j] = plain[j] + slope;
-        with_x[j] = with_x[j] + slope * ((x.template at<P>(at + group.at(j)) - centre[j]) * scale[j]);
+        with_x[j] = with_x[j] + slope * x_hat;
+        if (drifts) drift[j] = drift[j] + x_hat;
       }
     }
     for (int j = 0; j < n; ++j) {
       keep(out + group.at(j), spacing, plain[j]);
       keep(out + parts * spacing + group.at(j), spacing, with_x[j]);
+      if (of_batch) keep(out + 2 * parts * spacing + group.at(j), spacing, drift[j]);
     }
   }
 
-  static void join(R* a, i64 a_spacing, i64, const R* b, i64 b_spacing, i64, i64 columns) {
-    for (int q = 0; q < quantities; ++q)
-      for (i64 c = 0; c < columns; ++c) a[q * a_spacing + c] += b[q * b_spacing + c];
-  }
-
- private:
   template <class P>
   OPTLAB_HD static void keep(R* out, i64, P value) {
     put<Group<P, 1, false>>(out, value);
@@ -151,12 +173,40 @@ struct Affine {
   }
 };
 
-/// out = (u b + c) + (x - m) k with numbers b, c, m, k per column, each followed by its derivative where numbers are
-/// dual; then out is the derivative.
-template <class R, bool dual>
+/// (u + c + (x - m) k) b, of numbers c, m, k, b: Projection.
+struct Projected {
+  static constexpr int numbers = 4;
+  template <class T, class Of>
+  static OPTLAB_HD T apply(T u, T x, const Of& of) {
+    return ((u + of(0)) + (x - of(1)) * of(2)) * of(3);
+  }
+};
+
+/// (u + c + (x - m) k) b + (d + (x - m) e), of numbers c, m, k, b, d, e.
+struct ProjectedAndMoved {
+  static constexpr int numbers = 6;
+  template <class T, class Of>
+  static OPTLAB_HD T apply(T u, T x, const Of& of) {
+    const T offset = x - of(1);
+    return ((u + of(0)) + offset * of(2)) * of(3) + (of(4) + offset * of(5));
+  }
+};
+
+/// (u b + c) + (x - m) k, of numbers b, c, m, k.
+struct Combined {
+  static constexpr int numbers = 4;
+  template <class T, class Of>
+  static OPTLAB_HD T apply(T u, T x, const Of& of) {
+    return (u * of(0) + of(1)) + (x - of(2)) * of(3);
+  }
+};
+
+/// What is written of u and x with numbers per column, each followed by its derivative where numbers are dual; then out
+/// is the derivative. Form says which numbers and what is made of them.
+template <class Form, class R, bool dual>
 struct Pair {
   using Real = R;
-  static constexpr int parts = dual ? 2 : 1, coefficients = 4 * parts, most = dual ? 4 : 8;
+  static constexpr int parts = dual ? 2 : 1, coefficients = Form::numbers * parts, most = dual ? 4 : 8;
   Field<R, dual> u, x;
   R* out;
 
@@ -165,21 +215,18 @@ struct Pair {
     using P = typename G::Type;
     using T = decltype(u.template at<P>(0));
     constexpr int n = G::count;
-    T b[n], c[n], m[n], k[n];
-    const auto number = [&](int which, i64 column) {
+    T number[Form::numbers][n];
+    for (int which = 0; which < Form::numbers; ++which) {
       const R* from = coefficient + which * parts * spacing;
-      return Field<R, dual>{from, from + spacing}.template at<P>(column);
-    };
-    for (int j = 0; j < n; ++j) {
-      b[j] = number(0, group.at(j)), c[j] = number(1, group.at(j));
-      m[j] = number(2, group.at(j)), k[j] = number(3, group.at(j));
+      for (int j = 0; j < n; ++j) number[which][j] = Field<R, dual>{from, from + spacing}.template at<P>(group.at(j));
     }
-    for (i64 r = 0; r < rows; ++r, at += stride) {
+    for (i64 row = 0; row < rows; ++row, at += stride) {
       u.template fetch_row<G>(at + kAhead * stride);
       x.template fetch_row<G>(at + kAhead * stride);
       for (int j = 0; j < n; ++j) {
         const i64 i = at + group.at(j);
-        write<G>(out + i, (u.template at<P>(i) * b[j] + c[j]) + (x.template at<P>(i) - m[j]) * k[j]);
+        write<G>(out + i, Form::template apply<T>(u.template at<P>(i), x.template at<P>(i),
+                                                  [&](int which) { return number[which][j]; }));
       }
     }
   }

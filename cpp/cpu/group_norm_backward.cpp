@@ -24,7 +24,9 @@ class Backward {
     const i64 ahead = s.groups * s.row() <= kNear ? s.groups * s.row() : 0;
     for (i64 sample = begin; sample < end; ++sample) {
       const i64 row = sample * s.groups + group, first = row * s.row();
-      Row of{dy.from(first), x.from(first), In::everywhere(mean.at(row)), In::everywhere(rstd.at(row)), {}, {}, ahead};
+      Row of{dy.from(first), x.from(first), In::everywhere(mean.at(row)), In::everywhere(rstd.at(row)), {}, {}, {},
+             ahead};
+      if (mean_is_far(mean.at(row), rstd.at(row))) of.drift = drift_of(of);
       s.positions == 1 ? sum_along(of) : sum_channels(of);
       write(of, dx + first);
     }
@@ -33,14 +35,23 @@ class Backward {
  private:
   struct Row {
     In dy, x;
-    T mean, rstd, mean_g, mean_gx;
+    T mean, rstd, mean_g, mean_gx, drift;
     i64 ahead;
-    OPTLAB_HD T x_hat(i64 i, i64 m) const { return normalized(x.packed(i, m), mean, rstd); }
+    OPTLAB_HD T x_hat(i64 i, i64 m) const { return normalized(x.packed(i, m), mean, rstd) - drift; }
     OPTLAB_HD void means(const R* sums, R count) {
       mean_g = In::everywhere(In::joined(sums) / count);
       mean_gx = In::everywhere(In::joined(sums + In::numbers) / count);
     }
   };
+
+  OPTLAB_HD T drift_of(const Row& of) const {
+    R sums[In::numbers];
+    sum_row<R, In::numbers>(sums, s.row(), [&](Pack<R>* t, i64 i, i64 m) __attribute__((always_inline)) {
+      const T x_hat = of.x_hat(i, m);
+      for (int k = 0; k < In::numbers; ++k) t[k] = In::parts(x_hat, k);
+    });
+    return In::everywhere(In::joined(sums) / static_cast<R>(s.row()));
+  }
 
   /// The sums of g(i) and g(i) x_hat over n elements from `begin` on.
   template <class G>

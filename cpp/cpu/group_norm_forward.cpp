@@ -5,9 +5,10 @@
 namespace optlab {
 namespace {
 
-template <class R>
+/// x_hat = (x - mean) rstd - drift: what the rounded mean lacks, in units of the deviation.
+template <class T>
 struct Statistics {
-  R mean, rstd;
+  T mean, rstd, drift;
 };
 
 template <class R>
@@ -37,32 +38,44 @@ OPTLAB_HD Statistics<R> statistics(const R* x, i64 n, R eps, i64 ahead) {
     });
     const R left = sums[0] / count, variance = sums[1] / count - left * left;
     const R total = (variance > R(0) ? variance : variance * R(0)) + eps * scale * scale;
-    result = {mean + left * inverse, scale / sqrt<R>(total)};
+    const R rounded = mean + left * inverse, rest = (mean - rounded) + left * inverse, rstd = scale / sqrt<R>(total);
+    result = {rounded, rstd, rest * rstd};
     return total;
   });
   return result;
 }
 
-/// Rates of the statistics: of the mean, the mean rate; rstd' = -rstd mean(x_hat x_hat'), both centred.
+/// Rates of the statistics: of the mean, the mean rate; rstd' = -rstd mean(x_hat x_hat'), both centred by their own
+/// means, since those that are given and found are rounded.
 template <class R>
 OPTLAB_HD Statistics<Dual<R>> statistics(WithRate<R> x, i64 n, R mean, R rstd, i64 ahead) {
-  const R mean_rate = mean_of(x.d, n);
-  R sum;
+  const R mean_rate = mean_of(x.d, n), count = static_cast<R>(n);
+  const auto centred = [&](i64 i, i64 m) __attribute__((always_inline)) {
+    const Dual<Pack<R>> at = x.packed(i, m);
+    return Dual<Pack<R>>{(at.v - mean) * rstd, (at.d - mean_rate) * rstd};
+  };
+  R sum, drifts[2]{};
+  if (mean_is_far(Dual<R>{mean, mean_rate}, Dual<R>{rstd, R(0)}))
+    sum_row<R, 2>(drifts, n, [&](Pack<R>* t, i64 i, i64 m) __attribute__((always_inline)) {
+      const Dual<Pack<R>> at = centred(i, m);
+      t[0] = at.v, t[1] = at.d;
+    });
   sum_row<R, 1>(&sum, n, [&](Pack<R>* t, i64 i, i64 m) __attribute__((always_inline)) {
     x.prefetch(i + ahead);
-    const Dual<Pack<R>> at = x.packed(i, m);
-    t[0] = (at.v - mean) * rstd * ((at.d - mean_rate) * rstd);
+    const Dual<Pack<R>> at = centred(i, m);
+    t[0] = at.v * at.d;
   });
-  return {{mean, mean_rate}, {rstd, -(rstd * (sum / static_cast<R>(n)))}};
+  const R drift = drifts[0] / count, rate_drift = drifts[1] / count, with_rate = sum / count - drift * rate_drift;
+  return {{mean, mean_rate}, {rstd, -(rstd * with_rate)}, {drift, rate_drift - drift * with_rate}};
 }
 
 template <class In, class R>
 OPTLAB_HD void normalize_row(R* y, In x, In gamma, In beta, Statistics<typename In::Lane> of, const NormShape& s) {
-  const auto mean = In::everywhere(of.mean), rstd = In::everywhere(of.rstd);
+  const auto mean = In::everywhere(of.mean), rstd = In::everywhere(of.rstd), drift = In::everywhere(of.drift);
   const bool past_cache = leaves_cache<R>(s);
   each_segment(s, gamma, beta, [&](i64 begin, i64 n, auto scale, auto shift) __attribute__((always_inline)) {
     write_packs(y + begin, n, past_cache, [&](i64 i, i64 m) __attribute__((always_inline)) {
-      const auto x_hat = normalized(x.packed(begin + i, m), mean, rstd);
+      const auto x_hat = normalized(x.packed(begin + i, m), mean, rstd) - drift;
       return In::wanted(x_hat * scale.packed(i, m) + shift.packed(i, m));
     });
   });

@@ -5,21 +5,22 @@
 
 #include "environment.hpp"
 #include "optlab/loops/update.hpp"
-#include "optlab/norm_factors.hpp"
 #include "sums.hpp"
 
 namespace optlab {
 namespace {
 
-/// Norms of every segment of runs in the lanes, added up.
-template <class R, class Visit>
-Pack<R> norm_of_runs(const std::vector<Segment>& segments, Visit element) {
-  NormOfSegments<Pack<R>> norm;
-  for (const Segment& segment : segments) {
-    for (i64 i = segment.begin; i < segment.end; ++i) norm.add(element(i));
-    norm.end_segment();
-  }
-  return norm.result();
+/// The norms over all segments of the runs in the lanes.
+template <class R>
+ScaledNorm<Pack<R>> norm_of_runs(const std::vector<Segment>& segments, const Pack<R>* numbers) {
+  return scaled_norm<Pack<R>>([&](auto scaled) {
+    SquaresOfSegments<Pack<R>> squares;
+    for (const Segment& segment : segments) {
+      for (i64 i = segment.begin; i < segment.end; ++i) squares.add(scaled(numbers[i]));
+      squares.end_segment();
+    }
+    return squares.result();
+  });
 }
 
 }  // namespace
@@ -82,12 +83,24 @@ void Optimizer<R>::constants(P* out, std::size_t segment, i64 row, int lanes, i6
 
 // ---------------------------------------------------------------- lanes are runs
 
+/// The gradients times powers of two, in `room`.
+template <class R>
+const Pack<R>* Optimizer<R>::times(Buffer<P>& room, const P* g, P unit) const {
+  const i64 dim = setup_.segments.back().end;
+  room.reserve(dim);
+  for (i64 i = 0; i < dim; ++i) room.get()[i] = g[i] * unit;
+  return room.get();
+}
+
 template <class R>
 void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants, StepAddress at) const {
   const std::size_t segments = setup_.segments.size();
+  Buffer<P> shortened;
   if (clips()) {
-    const P norm = norm_of_runs<R>(setup_.segments, [g](i64 i) { return g[i]; });
-    const P factor = clip_factor(norm, static_cast<R>(setup_.clip_norm));
+    const Shortening<P> by = clip_factor(norm_of_runs<R>(setup_.segments, g), static_cast<R>(setup_.clip_norm));
+    const auto split = by.split();
+    if (Number<P>::any(split)) g = times(shortened, g, select<P>(split, by.unit, splat(R(1))));
+    const P factor = select<P>(split, by.factor, by.product());
     for (std::size_t k = 0; k < segments; ++k) {
       P& scale = constants[k * kMaxConstants + Around::scale];
       scale = scale * factor;
@@ -99,14 +112,16 @@ void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants, Step
     R* part[kMaxStates];
     for (std::size_t s = 0; s < rule_->states.size(); ++s) part[s] = reinterpret_cast<R*>(states[s] + segment.begin);
     P* c = constants + k * kMaxConstants;
+    u32 flags = setup_.flags;
     if (rule_->layerwise) {
-      P norms[2];
-      rule_->measure_runs(norms, x + segment.begin, g + segment.begin, part, n, c, setup_.flags);
-      for (P& norm : norms) norm = sqrt<P>(norm);
+      ScaledNorm<P> norms[2];
+      rule_->measure_runs(norms, x + segment.begin, g + segment.begin, part, n, c, flags);
       rule_->adapt(norms, c);
+      const P one = splat(R(1));
+      if (Number<P>::any(norms[0].scale != one || norms[1].scale != one)) flags |= kRare;
     }
     rule_->update(reinterpret_cast<R*>(x + segment.begin), reinterpret_cast<const R*>(g + segment.begin), part,
-                  n * kLanes<R>, c, setup_.flags);
+                  n * kLanes<R>, c, flags);
     if constexpr (sizeof(R) == 4)
       if (setup_.quantized) {
         P* const averages[2] = {states[0] + segment.begin, states[1] + segment.begin};
@@ -118,9 +133,8 @@ void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants, Step
 template <class R>
 void Optimizer<R>::project(P* x, i64 dim) const {
   if (!projects()) return;
-  const P norm = norm_of_runs<R>(setup_.segments, [x](i64 i) { return x[i]; });
-  const P factor = projection_factor(norm, static_cast<R>(setup_.max_norm));
-  for (i64 i = 0; i < dim; ++i) x[i] = x[i] * factor;
+  const Shortening<P> by = projection_factor(norm_of_runs<R>(setup_.segments, x), static_cast<R>(setup_.max_norm));
+  for (i64 i = 0; i < dim; ++i) x[i] = x[i] * by.unit * by.factor;
 }
 
 template class Optimizer<float>;

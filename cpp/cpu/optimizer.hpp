@@ -44,6 +44,7 @@ struct Span {
   R* states[kMaxStates];
   QuantizedStates quantized;  ///< in their place where the optimizer keeps bytes
   i64 first, n;               ///< the number of the first element in the run, and how many there are
+  bool rare = false;          ///< whether a norm is out of range
   Pack<R> constants[kMaxConstants];
 };
 
@@ -82,7 +83,9 @@ class Optimizer {
   bool clips() const { return setup_.clip_norm < std::numeric_limits<double>::infinity(); }
   bool projects() const { return setup_.max_norm < std::numeric_limits<double>::infinity(); }
   void update_part(const Span<R>& span, i64 from, i64 to, StepAddress at) const;
-  void clip(std::vector<Span<R>>& spans, int threads) const;
+  const P* times(Buffer<P>& room, const P* g, P unit) const;
+  /// Where a factor alone would leave the range, the gradients are multiplied in part beforehand, in `room`.
+  void clip(std::vector<Span<R>>& spans, std::vector<R>& room, int threads) const;
   void measure(std::vector<Span<R>>& spans, int threads) const;
 
   OptimizerSetup setup_;

@@ -5,7 +5,6 @@
 #include "environment.hpp"
 #include "optimizer.hpp"
 #include "optlab/loops/update.hpp"
-#include "optlab/norm_factors.hpp"
 #include "sums.hpp"
 #include "threads.hpp"
 
@@ -52,11 +51,11 @@ class BlockedSums {
       total.add(sums_[static_cast<std::size_t>(block * width + which)]);
     return total.result();
   }
-  /// The norm over all spans.
-  R norm() const {
+  /// The sum over all spans.
+  R total() const {
     CarriedTotal<R> all;
     for (std::size_t k = 0; k + 1 < first_.size(); ++k) all.add(total(k, 0));
-    return sqrt<R>(all.result());
+    return all.result();
   }
 
  private:
@@ -64,16 +63,33 @@ class BlockedSums {
   std::vector<R> sums_;
 };
 
-template <class R>
-void block_squares(R* out, const R* from, i64 n) {
+template <class R, class Scaled>
+void block_squares(R* out, const R* from, i64 n, Scaled scaled) {
+  const auto add = [scaled](BlockSum<R>& sum, Pack<R> x) {
+    x = scaled(x);
+    sum.add(x * x);
+  };
   for (i64 begin = 0; begin < n; begin += kSumBlock) {
     BlockSum<R> sum;
     const i64 end = std::min(n, begin + kSumBlock);
     i64 i = begin;
-    for (; i + kLanes<R> <= end; i += kLanes<R>) sum.add(load(from + i) * load(from + i));
-    if (i < end) sum.add(load_part(from + i, end - i) * load_part(from + i, end - i));
+    for (; i + kLanes<R> <= end; i += kLanes<R>) add(sum, load(from + i));
+    if (i < end) add(sum, load_part(from + i, end - i));
     *out++ = sum.fold();
   }
+}
+
+/// The norm over all spans of the numbers that stand at of(span).
+template <class R, class Of>
+ScaledNorm<R> norm_of_spans(const std::vector<Span<R>>& spans, int threads, Of of) {
+  const FloatEnvironment environment;
+  BlockedSums<R, 1> squares(spans);
+  return scaled_norm<R>([&](auto scaled) {
+    each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
+      block_squares(squares.at(k, from), of(spans[k]) + from, to - from, scaled);
+    });
+    return squares.total();
+  });
 }
 
 template <class R>
@@ -94,7 +110,8 @@ void add_noise(R* x, i64 first, i64 n, const Noise<R>& noise, StepAddress of) {
 
 template <class R>
 void Optimizer<R>::update(std::vector<Span<R>>& spans, StepAddress at, const Noise<R>& noise, int threads) const {
-  if (clips()) clip(spans, threads);
+  std::vector<R> shortened;
+  if (clips()) clip(spans, shortened, threads);
   if (rule_->layerwise) measure(spans, threads);
   each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
     const Span<R>& span = spans[k];
@@ -114,57 +131,73 @@ void Optimizer<R>::update_part(const Span<R>& span, i64 from, i64 to, StepAddres
       return update_quantized(span.x, span.g, span.quantized, span.first, from, to, span.constants, setup_.flags, at);
   R* states[kMaxStates];
   for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + from;
-  rule_->update(span.x + from, span.g + from, states, to - from, span.constants, setup_.flags);
+  const u32 flags = span.rare ? setup_.flags | kRare : setup_.flags;
+  rule_->update(span.x + from, span.g + from, states, to - from, span.constants, flags);
   if constexpr (sizeof(R) == 4)
     if (setup_.quantized) round_elements(states, span.first + from, to - from, at);
 }
 
 template <class R>
-void Optimizer<R>::clip(std::vector<Span<R>>& spans, int threads) const {
-  BlockedSums<R, 1> squares(spans);
-  each_part(spans, threads,
-            [&](std::size_t k, i64 from, i64 to) { block_squares(squares.at(k, from), spans[k].g + from, to - from); });
+void Optimizer<R>::clip(std::vector<Span<R>>& spans, std::vector<R>& room, int threads) const {
+  const auto norm = norm_of_spans<R>(spans, threads, [](const Span<R>& span) { return span.g; });
   const FloatEnvironment environment;
-  const R factor = clip_factor(squares.norm(), static_cast<R>(setup_.clip_norm));
+  const Shortening<R> by = clip_factor(norm, static_cast<R>(setup_.clip_norm));
+  const R factor = by.split() ? by.factor : by.product();
   for (Span<R>& span : spans) span.constants[Around::scale] = span.constants[Around::scale] * splat(factor);
+  if (!by.split()) return;
+  for (const Span<R>& span : spans)
+    for (i64 i = 0; i < span.n; ++i) room.push_back(span.g[i] * by.unit);
+  const R* from = room.data();
+  for (Span<R>& span : spans) span.g = from, from += span.n;
 }
 
 template <class R>
 void Optimizer<R>::measure(std::vector<Span<R>>& spans, int threads) const {
   BlockedSums<R, 2> squares(spans);
-  each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
-    const Span<R>& span = spans[k];
-    R* states[kMaxStates];
-    for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + from;
-    rule_->measure(squares.at(k, from), span.x + from, span.g + from, states, to - from, span.constants, setup_.flags);
-  });
+  std::vector<R> scales(2 * spans.size(), R(1));
+  const auto measure_all = [&](bool again) {
+    each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
+      const Span<R>& span = spans[k];
+      R* states[kMaxStates];
+      for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + from;
+      rule_->measure(squares.at(k, from), span.x + from, span.g + from, states, to - from, span.constants, setup_.flags,
+                     again ? scales.data() + 2 * k : nullptr);
+    });
+  };
+  measure_all(false);
   const FloatEnvironment environment;
+  for (std::size_t k = 0; k < scales.size(); ++k)
+    scales[k] = scale_of_squares(squares.total(k / 2, static_cast<int>(k % 2)));
+  if (std::any_of(scales.begin(), scales.end(), [](R scale) { return scale != R(1); })) measure_all(true);
   for (std::size_t k = 0; k < spans.size(); ++k) {
-    const P norms[2] = {splat(sqrt<R>(squares.total(k, 0))), splat(sqrt<R>(squares.total(k, 1)))};
+    ScaledNorm<P> norms[2];
+    for (int which = 0; which < 2; ++which)
+      norms[which] = {splat(sqrt<R>(squares.total(k, which))), splat(scales[2 * k + static_cast<std::size_t>(which)])};
     rule_->adapt(norms, spans[k].constants);
+    spans[k].rare = scales[2 * k] != R(1) || scales[2 * k + 1] != R(1);
   }
 }
 
 template <class R>
 void Optimizer<R>::project(const std::vector<Span<R>>& spans, int threads) const {
   if (!projects()) return;
-  BlockedSums<R, 1> squares(spans);
-  each_part(spans, threads,
-            [&](std::size_t k, i64 from, i64 to) { block_squares(squares.at(k, from), spans[k].x + from, to - from); });
+  const auto norm = norm_of_spans<R>(spans, threads, [](const Span<R>& span) { return span.x; });
   const FloatEnvironment environment;
-  const R factor = projection_factor(squares.norm(), static_cast<R>(setup_.max_norm));
+  const Shortening<R> by = projection_factor(norm, static_cast<R>(setup_.max_norm));
   each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
-    for (i64 i = from; i < to; ++i) spans[k].x[i] = spans[k].x[i] * factor;
+    for (i64 i = from; i < to; ++i) spans[k].x[i] = spans[k].x[i] * by.unit * by.factor;
   });
 }
 
 template <class R>
 void Optimizer<R>::update_rows(Span<R> row, const i64* rows, i64 count, int threads) const {
+  std::vector<R> shortened;
   if (clips()) {
     std::vector<Span<R>> all{row};
     all[0].n *= count;
-    clip(all, threads);
+    clip(all, shortened, threads);
     std::copy_n(all[0].constants, rule_->constants, row.constants);
+    row.g = all[0].g;
   }
   parallel(count, worthwhile(threads, row.n * count), [&](i64 begin, i64 end) {
     for (i64 k = begin; k < end; ++k) {

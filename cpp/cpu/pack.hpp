@@ -26,6 +26,15 @@ typedef u32 PackU __attribute__((vector_size(kRegister)));
 typedef u64 PackW __attribute__((vector_size(kRegister)));
 typedef u32 HalfPackU __attribute__((vector_size(kRegister / 2)));
 
+/// Whether a lane of a mask is set.
+template <class Mask>
+OPTLAB_HD bool any_lane(Mask m) {
+  unsigned long words[kRegister / sizeof(unsigned long)], found = 0;
+  std::memcpy(words, &m, sizeof words);
+  for (const unsigned long word : words) found |= word;
+  return found != 0;
+}
+
 template <>
 struct Number<PackF> {
   using Real = float;
@@ -36,6 +45,7 @@ struct Number<PackF> {
   static OPTLAB_HD PackF from_bits(PackU b) { return (PackF)b; }
   static OPTLAB_HD PackF splat(float x) { return PackF{} + x; }
   static OPTLAB_HD PackF select(Mask m, PackF a, PackF b) { return m ? a : b; }
+  static OPTLAB_HD bool any(Mask m) { return any_lane(m); }
   static OPTLAB_HD PackF from_signed(PackU b) { return __builtin_convertvector((PackI)b, PackF); }
   static OPTLAB_HD PackF sqrt(PackF x) {
 #if defined(__AVX512F__)
@@ -61,6 +71,7 @@ struct Number<PackD> {
   static OPTLAB_HD PackD from_bits(PackW b) { return (PackD)b; }
   static OPTLAB_HD PackD splat(double x) { return PackD{} + x; }
   static OPTLAB_HD PackD select(Mask m, PackD a, PackD b) { return m ? a : b; }
+  static OPTLAB_HD bool any(Mask m) { return any_lane(m); }
   static OPTLAB_HD PackD sqrt(PackD x) {
 #if defined(__AVX512F__)
     return _mm512_maskz_sqrt_pd(0xff, x);

@@ -184,6 +184,7 @@ void update_block(float* x, const float* g, const Block b, const PackF* constant
 using UpdateBlock = void (*)(float*, const float*, Block, const PackF*, Block, PackU);
 template <bool encoding>
 UpdateBlock update_block_for(u32 flags) {
+  if (flags & kRare) return &update_block<kWeightDecay | kGuard | kRare, encoding>;
   switch (flags & (kWeightDecay | kGuard)) {
     case 0:
       return &update_block<0, encoding>;

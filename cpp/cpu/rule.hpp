@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "optlab/norms.hpp"
 #include "pack.hpp"
 
 namespace optlab {
@@ -16,7 +17,7 @@ struct Rule {
   std::string name;
   std::vector<std::string> states, parameters;
   int constants = 0;
-  bool layerwise = false;
+  bool layerwise = false, divides = false;
   /// Hyperparameters (around, then own; the learning rate is the first of the own) and the step -> constants, in
   /// double.
   void (*prepare)(const double* parameters, i64 step, u32 flags, double* constants) = nullptr;
@@ -24,13 +25,15 @@ struct Rule {
   void (*prepare_runs)(const PackD* parameters, i64 step, u32 flags, PackD* constants) = nullptr;
   /// x, states updated in place for n elements; constants hold one number per lane.
   void (*update)(R* x, const R* g, R* const* states, i64 n, const P* constants, u32 flags) = nullptr;
-  /// Layerwise rules, before the update: sums of squares of x and of what the rule measures. Lanes are runs, ...
-  void (*measure_runs)(P* squares, const P* x, const P* g, R* const* states, i64 n, const P* constants,
+  /// Layerwise rules, before the update: the norms of x and of what the rule measures. Lanes are runs, ...
+  void (*measure_runs)(ScaledNorm<P>* norms, const P* x, const P* g, R* const* states, i64 n, const P* constants,
                        u32 flags) = nullptr;
-  /// ... or elements: then one pair of sums for each block of kSumBlock elements.
-  void (*measure)(R* squares, const R* x, const R* g, R* const* states, i64 n, const P* constants, u32 flags) = nullptr;
+  /// ... or elements: then one pair of sums of squares for each block of kSumBlock elements. The states move where no
+  /// scales are given.
+  void (*measure)(R* squares, const R* x, const R* g, R* const* states, i64 n, const P* constants, u32 flags,
+                  const R* scales) = nullptr;
   /// Puts the two norms to use in the constants.
-  void (*adapt)(const P* norms, P* constants) = nullptr;
+  void (*adapt)(const ScaledNorm<P>* norms, P* constants) = nullptr;
 };
 
 template <class R>

@@ -50,6 +50,7 @@ void update_flagged(R* x, const R* g, R* const* states_in, i64 n, const Pack<R>*
 
 template <class F, class R>
 void update(R* x, const R* g, R* const* states, i64 n, const Pack<R>* constants, u32 flags) {
+  if (flags & kRare) return update_flagged<F, R, kWeightDecay | kGuard | kRare>(x, g, states, n, constants);
   switch (flags & (kWeightDecay | kGuard)) {
     case 0:
       return update_flagged<F, R, 0>(x, g, states, n, constants);
@@ -63,38 +64,51 @@ void update(R* x, const R* g, R* const* states, i64 n, const Pack<R>* constants,
 }
 
 template <class F, class R>
-void measure_runs(Pack<R>* squares, const Pack<R>* x, const Pack<R>* g, R* const* states, i64 n, const Pack<R>* c,
-                  u32 flags) {
-  Sum<Pack<R>> of_x, of_u;
-  for (i64 i = 0; i < n; ++i) {
-    Pack<R> s[F::states];
-    for (int k = 0; k < F::states; ++k) s[k] = load(states[k] + i * kLanes<R>);
-    const Pack<R> u = measured<F>(x[i], g[i], s, c, flags);
-    for (int k = 0; k < F::states; ++k) store(states[k] + i * kLanes<R>, s[k]);
-    of_x.add(x[i] * x[i]);
-    of_u.add(u * u);
-  }
-  squares[0] = of_x.result();
-  squares[1] = of_u.result();
+void measure_runs(ScaledNorm<Pack<R>>* norms, const Pack<R>* x, const Pack<R>* g, R* const* states, i64 n,
+                  const Pack<R>* c, u32 flags) {
+  using P = Pack<R>;
+  layer_norms(norms, [=](P* sums, auto of_x, auto of_u) {
+    Sum<P> sum_x, sum_u;
+    for (i64 i = 0; i < n; ++i) {
+      P s[F::states];
+      for (int k = 0; k < F::states; ++k) s[k] = load(states[k] + i * kLanes<R>);
+      const P w = of_x(x[i]), u = of_u(P(measured<F, decltype(of_u)::first_time, P>(x[i], g[i], s, c, flags)));
+      for (int k = 0; k < F::states; ++k) store(states[k] + i * kLanes<R>, s[k]);
+      sum_x.add(w * w);
+      sum_u.add(u * u);
+    }
+    sums[0] = sum_x.result();
+    sums[1] = sum_u.result();
+  });
 }
 
-template <class F, class R>
-void measure(R* squares, const R* x, const R* g, R* const* states, i64 n, const Pack<R>* c, u32 flags) {
+template <class F, class R, class Of>
+void add_blocks(R* squares, const R* x, const R* g, R* const* states, i64 n, const Pack<R>* c, u32 flags, Of of_x,
+                Of of_u) {
   using P = Pack<R>;
   for (i64 begin = 0; begin < n; begin += kSumBlock, squares += 2) {
-    BlockSum<R> of_x, of_u;
+    BlockSum<R> sum_x, sum_u;
     const i64 end = begin + kSumBlock < n ? begin + kSumBlock : n;
     for (i64 i = begin; i < end; i += kLanes<R>) {
       const i64 part = end - i < kLanes<R> ? end - i : kLanes<R>;
       visit_pack<F, R, false>(const_cast<R*>(x), g, states, i, part, [&](P& x_pack, P g_pack, P* s) {
-        const P u = measured<F>(x_pack, g_pack, s, c, flags);
-        of_x.add(x_pack * x_pack);
-        of_u.add(masked(u * u, part));
+        const P w = of_x(x_pack), u = of_u(P(measured<F, Of::first_time, P>(x_pack, g_pack, s, c, flags)));
+        sum_x.add(w * w);
+        sum_u.add(masked(P(u * u), part));
       });
     }
-    squares[0] = of_x.fold();
-    squares[1] = of_u.fold();
+    squares[0] = sum_x.fold();
+    squares[1] = sum_u.fold();
   }
+}
+
+template <class F, class R>
+void measure(R* squares, const R* x, const R* g, R* const* states, i64 n, const Pack<R>* c, u32 flags,
+             const R* scales) {
+  if (scales)
+    add_blocks<F, R>(squares, x, g, states, n, c, flags, ScaledBy<R>{scales[0]}, ScaledBy<R>{scales[1]});
+  else
+    add_blocks<F, R>(squares, x, g, states, n, c, flags, AsTheyAre{}, AsTheyAre{});
 }
 
 }  // namespace optlab

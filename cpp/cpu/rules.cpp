@@ -20,7 +20,7 @@ void prepare(const T* parameters, i64 step, u32 flags, T* constants) {
 }
 
 template <class F, class R>
-void adapt(const Pack<R>* norms, Pack<R>* constants) {
+void adapt(const ScaledNorm<Pack<R>>* norms, Pack<R>* constants) {
   F::adapt(norms[0], norms[1], constants + Around::constants);
 }
 
@@ -28,7 +28,7 @@ template <class F, class R>
 Rule<R> make_rule(const char* name, const char* states, const char* parameters) {
   static_assert(F::states <= kMaxStates && Around::constants + F::constants <= kMaxConstants);
   static_assert(Around::parameters + F::parameters <= kMaxParameters);
-  Rule<R> rule{name, split(states), split(parameters), Around::constants + F::constants, F::layerwise};
+  Rule<R> rule{name, split(states), split(parameters), Around::constants + F::constants, F::layerwise, F::divides};
   rule.prepare = &prepare<F, double>;
   rule.prepare_runs = &prepare<F, PackD>;
   rule.update = &update<F, R>;

@@ -123,6 +123,8 @@ class Study {
   void full_gradient(i64 group, Workspace& w) const;
   void measure_value(i64 group, Workspace& w) const;
   void measure_norm(i64 group, Workspace& w) const;
+  template <class Square>
+  void norm_of_group(R* out, Square square) const;
   void measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R* out) const;
   void check_stops(i64 group, i64 t, Workspace& w);
   void stop_run(i64 group, int lane, i64 t, i64 reason, Workspace& w);

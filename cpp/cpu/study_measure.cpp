@@ -69,6 +69,26 @@ void Study<R>::measure_value(i64 group, Workspace& w) const {
   for (int lane = 0; lane < lanes_of(group); ++lane) w.value[lane] = outside_.value[run_of(group, lane)];
 }
 
+/// A norm of every run of a group, from square(p, scaled), the squares of the numbers scaled(x) of a pack.
+template <class R>
+template <class Square>
+void Study<R>::norm_of_group(R* out, Square square) const {
+  if (layout_ == Layout::runs) {
+    const auto norm = scaled_norm<P>([&](auto scaled) {
+      P sum;
+      sum_terms<R, true>(reinterpret_cast<R*>(&sum), setup_.dim, [&](i64 p) { return square(p, scaled); });
+      return sum;
+    });
+    return optlab::store(out, norm.value());
+  }
+  const auto norm = scaled_norm<R>([&](auto scaled) {
+    R sum;
+    sum_terms<R, false>(&sum, setup_.dim, [&](i64 p) { return square(p, scaled); });
+    return sum;
+  });
+  *out = norm.value();
+}
+
 template <class R>
 void Study<R>::measure_norm(i64 group, Workspace& w) const {
   if (w.has_norm) return;
@@ -76,12 +96,10 @@ void Study<R>::measure_norm(i64 group, Workspace& w) const {
   if (!w.g_is_full && !w.has_full) full_gradient(group, w);
   w.has_full = true;
   const P* g = w.g_is_full ? w.g.get() : w.full.get();
-  const auto square = [g](i64 p) { return g[p] * g[p]; };
-  if (layout_ == Layout::runs)
-    sum_terms<R, true>(w.norm, setup_.dim, square);
-  else
-    sum_terms<R, false>(w.norm, setup_.dim, square);
-  for (int lane = 0; lane < width_; ++lane) w.norm[lane] = sqrt<R>(w.norm[lane]);
+  norm_of_group(w.norm, [g](i64 p, auto scaled) {
+    const P x = scaled(g[p]);
+    return x * x;
+  });
 }
 
 /// A rule's quantity per lane, to be compared with its threshold.
@@ -104,13 +122,9 @@ void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R*
     return runs ? splat(of[static_cast<std::size_t>(p)]) : optlab::load(of.data() + p * kLanes<R>);
   };
   if (rule.kind == StopKind::distance) {
-    const auto term = [&](i64 p) { return distance_term<P>(x[p], bound(rule.low, p), bound(rule.high, p)); };
-    if (runs)
-      sum_terms<R, true>(out, setup_.dim, term);
-    else
-      sum_terms<R, false>(out, setup_.dim, term);
-    for (int lane = 0; lane < lanes; ++lane) out[lane] = sqrt<R>(out[lane]);
-    return;
+    return norm_of_group(out, [&](i64 p, auto scaled) {
+      return distance_term<P>(scaled(P(x[p] - bound(rule.low, p))), bound(rule.high, p));
+    });
   }
   P worst = splat(rule.kind == StopKind::box ? -Number<R>::from_bits(Constants<R>::infinity) : R(0));
   for (i64 p = 0; p < packs_; ++p) {

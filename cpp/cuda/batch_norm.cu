@@ -60,7 +60,8 @@ struct Forward : AffinePass<R, 3> {
   using typename Base::Coefficients;
   using typename Base::In;
   using typename Base::Sums;
-  __device__ Forward(const ArraysOf<R>& arrays, const Place&) : Base(arrays) {}
+  i64 stride;  ///< from row to row
+  __device__ Forward(const ArraysOf<R>& arrays, const Place& place) : Base(arrays), stride(place.stride) {}
 
   /// The moments of the rows in registers: all relative to the first, then the squares around their own mean.
   OPTLAB_HD void add(Sums& sums, const In* x, i64, int count, const Place&) const {
@@ -99,18 +100,20 @@ struct Forward : AffinePass<R, 3> {
   }
   OPTLAB_HD void finish(const Sums& sums, int l, i64 column, Coefficients& c) const {
     const auto& a = this->of;
-    const R rows = static_cast<R>(a.rows), mean = sums.at[0][l] + sums.at[1][l], squares = sums.at[2][l];
-    const R rstd = R(1) / sqrt<R>(squares / rows + a.eps);
+    Spread<R> spread{sums.at[0][l], sums.at[1][l], sums.at[2][l], R(1)};
+    if (lost_squares(spread.squares, a.eps))
+      spread = spread_out_of_range<R>([&](i64 row) { return a.x[row * stride + column]; }, a.rows);
+    const R mean = spread.mean(), rstd = spread.rstd(a.eps, static_cast<R>(a.rows)), by = rstd * this->gamma(column);
     a.first[column] = mean;
     a.second[column] = rstd;
     c.at[0][l] = mean;
-    c.at[1][l] = rstd * this->gamma(column);
-    c.at[2][l] = this->beta(column);
+    c.at[1][l] = by;
+    c.at[2][l] = this->beta(column) - spread.rest() * by;
     if (!a.running_mean) return;
     const R share = a.count ? static_cast<R>(1.0 / (static_cast<double>(*a.count) + 1.0)) : a.momentum;
     const R kept = R(1) - share;
     a.running_mean[column] = kept * a.running_mean[column] + share * mean;
-    a.running_var[column] = kept * a.running_var[column] + share * (squares / static_cast<R>(a.rows - 1));
+    a.running_var[column] = kept * a.running_var[column] + share * spread.unbiased_variance(static_cast<R>(a.rows - 1));
   }
 };
 
@@ -126,11 +129,14 @@ struct EvalForward : AffinePass<R, 1> {
   }
 };
 
-/// Reads u and x, and sums u and u x_hat.
+/// What a pass over u and x sums: u, u x_hat and, with the batch's own mean, which is rounded, x_hat.
+template <class T, bool eval>
+inline constexpr int kPairSums = (eval ? 2 : 3) * sizeof(T) / sizeof(Real<T>);
+
 template <class T, bool eval, int coefficients>
-struct PairPass : PassOf<Real<T>, 2 * sizeof(T) / sizeof(Real<T>), coefficients, sizeof(T) == sizeof(Real<T>) ? 4 : 2> {
+struct PairPass : PassOf<Real<T>, kPairSums<T, eval>, coefficients, sizeof(T) == sizeof(Real<T>) ? 4 : 2> {
   using R = Real<T>;
-  using Base = PassOf<R, 2 * sizeof(T) / sizeof(R), coefficients, sizeof(T) == sizeof(R) ? 4 : 2>;
+  using Base = PassOf<R, kPairSums<T, eval>, coefficients, sizeof(T) == sizeof(R) ? 4 : 2>;
   using typename Base::Sums;
   struct In {
     Lanes<T> u, x;
@@ -160,76 +166,90 @@ struct PairPass : PassOf<Real<T>, 2 * sizeof(T) / sizeof(Real<T>), coefficients,
 #pragma unroll
         for (int l = 0; l < Lanes<T>::count; ++l) {
           const T slope = in[j].u.at[l];
-          const T with_x = slope * normalized<T>(in[j].x.at[l], mean.at[l], rstd.at[l]);
+          const T x_hat = normalized<T>(in[j].x.at[l], mean.at[l], rstd.at[l]);
           put_number(sums.at, 0, l, get_number<T>(sums.at, 0, l) + slope);
-          put_number(sums.at, 1, l, get_number<T>(sums.at, 1, l) + with_x);
+          put_number(sums.at, 1, l, get_number<T>(sums.at, 1, l) + slope * x_hat);
+          if (!eval) put_number(sums.at, 2, l, get_number<T>(sums.at, 2, l) + x_hat);
         }
   }
   static OPTLAB_HD void join(Sums& a, const Sums& b) { a.add(b); }
 };
 
-/// out = (u b + c) + (x - m) k, or its rate
-template <class T, bool eval>
-struct Projected : PairPass<T, eval, 4 * sizeof(T) / sizeof(Real<T>)> {
-  using Base = PairPass<T, eval, 4 * sizeof(T) / sizeof(Real<T>)>;
+/// out = (u + c + (x - m) k) b + (d + (x - m) e), or its rate; `numbers` c, k, b and, perhaps, d, e.
+template <class T, bool eval, int numbers>
+struct Projected : PairPass<T, eval, numbers * sizeof(T) / sizeof(Real<T>)> {
+  using Base = PairPass<T, eval, numbers * sizeof(T) / sizeof(Real<T>)>;
   using typename Base::Coefficients;
   using typename Base::In;
   using R = Real<T>;
   using Base::Base;
   OPTLAB_HD R element(const In& in, int l, const Coefficients& c) const {
-    const T b = get_number<T>(c.at, 0, l), k = get_number<T>(c.at, 3, l);
-    return wanted((in.u.at[l] * b + get_number<T>(c.at, 1, l)) + (in.x.at[l] - get_number<T>(c.at, 2, l)) * k);
+    const T offset = in.x.at[l] - this->mean.at[l];
+    const auto of = [&](int which) { return get_number<T>(c.at, which, l); };
+    const T projected = ((in.u.at[l] + of(0)) + offset * of(1)) * of(2);
+    if constexpr (numbers == 3) return wanted(projected);
+    return wanted(projected + (of(3) + offset * of(4)));
   }
-  static OPTLAB_HD void set(Coefficients& c, int l, T b, T plain, T m, T k) {
-    put_number(c.at, 0, l, b);
-    put_number(c.at, 1, l, plain);
-    put_number(c.at, 2, l, m);
-    put_number(c.at, 3, l, k);
+  static OPTLAB_HD void set(Coefficients& c, int l, const Projection<T, R>& take) {
+    put_number(c.at, 0, l, take.c);
+    put_number(c.at, 1, l, take.k);
+    put_number(c.at, 2, l, take.b);
+  }
+  /// The sums over the batch, the second free of the drift of x_hat.
+  struct OfBatch {
+    T plain, with_x, drift;
+  };
+  OPTLAB_HD OfBatch of_batch(const typename Base::Sums& sums, int l) const {
+    const T plain = get_number<T>(sums.at, 0, l), drift = get_number<T>(sums.at, 2, l) / static_cast<R>(this->of.rows);
+    return {plain, get_number<T>(sums.at, 1, l) - plain * drift, drift};
   }
 };
 
 template <class R>
-struct Backward : Projected<R, false> {
-  using Base = Projected<R, false>;
+struct Backward : Projected<R, false, 3> {
+  using Base = Projected<R, false, 3>;
   using Base::Base;
   OPTLAB_HD void finish(const typename Base::Sums& sums, int l, i64 column, typename Base::Coefficients& c) const {
     const auto& a = this->of;
-    const R plain = sums.at[0][l], with_x = sums.at[1][l];
+    const auto [plain, with_x, drift] = this->of_batch(sums, l);
     a.second[column] = plain;
     a.first[column] = with_x;
-    const Projection<R, R> take(this->gamma(column), this->rstd.at[l], plain, with_x, static_cast<R>(a.rows));
-    Base::set(c, l, take.b, take.c, this->mean.at[l], take.k);
+    const Projection<R, R> take(this->gamma(column), this->rstd.at[l], plain, with_x, drift, static_cast<R>(a.rows));
+    Base::set(c, l, take);
   }
 };
 
 /// x_hat changes by the very projection of x_dot that its gradient takes of dy; u is x_dot.
 template <class R>
-struct ForwardTangent : Projected<R, false> {
-  using Base = Projected<R, false>;
+struct ForwardTangent : Projected<R, false, 5> {
+  using Base = Projected<R, false, 5>;
   using Base::Base;
   OPTLAB_HD void finish(const typename Base::Sums& sums, int l, i64 column, typename Base::Coefficients& c) const {
     const auto& a = this->of;
-    const R plain = sums.at[0][l], with_x = sums.at[1][l], rows = static_cast<R>(a.rows), r = this->rstd.at[l];
-    const Projection<R, R> take(this->gamma(column), r, plain, with_x, rows);
+    const auto [plain, with_x, drift] = this->of_batch(sums, l);
+    const R rows = static_cast<R>(a.rows), r = this->rstd.at[l];
+    const Projection<R, R> take(this->gamma(column), r, plain, with_x, drift, rows);
     a.first[column] = plain / rows;
     a.second[column] = -(r * (r * (with_x / rows)));
     const R gamma_dot = a.gamma_dot ? a.gamma_dot[column] : R(0);
-    Base::set(c, l, take.b, take.c + this->beta(column), this->mean.at[l], take.k + r * gamma_dot);
+    Base::set(c, l, take);
+    c.at[3][l] = this->beta(column) - gamma_dot * drift;
+    c.at[4][l] = r * gamma_dot;
   }
 };
 
 template <class R>
-struct BackwardTangent : Projected<Dual<R>, false> {
-  using Base = Projected<Dual<R>, false>;
+struct BackwardTangent : Projected<Dual<R>, false, 3> {
+  using Base = Projected<Dual<R>, false, 3>;
   using Base::Base;
   OPTLAB_HD void finish(const typename Base::Sums& sums, int l, i64 column, typename Base::Coefficients& c) const {
     const auto& a = this->of;
-    const Dual<R> plain = get_number<Dual<R>>(sums.at, 0, l), with_x = get_number<Dual<R>>(sums.at, 1, l);
+    const auto [plain, with_x, drift] = this->of_batch(sums, l);
     const Dual<R> gamma{this->gamma(column), a.gamma_dot ? a.gamma_dot[column] : R(0)};
     a.second[column] = plain.d;
     a.first[column] = with_x.d;
-    const Projection<Dual<R>, R> take(gamma, this->rstd.at[l], plain, with_x, static_cast<R>(a.rows));
-    Base::set(c, l, take.b, take.c, this->mean.at[l], take.k);
+    const Projection<Dual<R>, R> take(gamma, this->rstd.at[l], plain, with_x, drift, static_cast<R>(a.rows));
+    Base::set(c, l, take);
   }
 };
 
@@ -248,13 +268,19 @@ struct EvalBackward : PairPass<R, true, 1> {
   }
 };
 
+/// out = (u b + c) + (x - m) k
 template <class R>
-struct EvalForwardTangent : Projected<R, true> {
-  using Base = Projected<R, true>;
+struct EvalForwardTangent : PairPass<R, true, 3> {
+  using Base = PairPass<R, true, 3>;
   using Base::Base;
+  OPTLAB_HD R element(const typename Base::In& in, int l, const typename Base::Coefficients& c) const {
+    return (in.u.at[l] * c.at[0][l] + c.at[1][l]) + (in.x.at[l] - this->mean.at[l]) * c.at[2][l];
+  }
   OPTLAB_HD void known(int l, i64 column, typename Base::Coefficients& c) const {
     const R r = this->rstd.at[l], gamma_dot = this->of.gamma_dot ? this->of.gamma_dot[column] : R(0);
-    Base::set(c, l, r * this->gamma(column), this->beta(column), this->mean.at[l], r * gamma_dot);
+    c.at[0][l] = r * this->gamma(column);
+    c.at[1][l] = this->beta(column);
+    c.at[2][l] = r * gamma_dot;
   }
 };
 

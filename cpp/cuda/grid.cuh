@@ -1,6 +1,6 @@
 // What the kernels share: vectors of 16 bytes, the constants of a step, and sums over a warp or block in a fixed order.
 #pragma once
-#include "optlab/loops/sum.hpp"
+#include "optlab/norms.hpp"
 #include "optlab/random.hpp"
 
 namespace optlab {
@@ -77,6 +77,23 @@ __device__ R total(const R* sums, i64 from, i64 to, int width) {
   }
   __syncthreads();  // the next call may write
   return own.result();
+}
+
+/// Squares are summed at three scales side by side, since a launch is not repeated where a sum leaves the range.
+inline constexpr int kSquareScales = 3;
+
+template <class R>
+OPTLAB_HD void add_square(R* sums, R x) {
+  const R down = x * SquareRange<R>::down, up = x * SquareRange<R>::up;
+  sums[0] = sums[0] + x * x;
+  sums[1] = sums[1] + down * down;
+  sums[2] = sums[2] + up * up;
+}
+/// The norm by the one of three sums that is in range.
+template <class R>
+OPTLAB_HD ScaledNorm<R> norm_of_sums(const R* sums) {
+  const R scale = scale_of_squares(sums[0]);
+  return {sqrt<R>(scale == R(1) ? sums[0] : scale < R(1) ? sums[1] : sums[2]), scale};
 }
 
 }  // namespace optlab

@@ -41,21 +41,21 @@ __global__ void __launch_bounds__(kThreads) add(R* g, const R* part, i64 n) {
   for (i64 i = static_cast<i64>(blockIdx.x) * kThreads + threadIdx.x; i < n; i += stride) g[i] = g[i] + part[i];
 }
 
-/// Sums of squares and of magnitudes over each block of kSumBlock elements, on the strips of the one tree. Blocks of
-/// threads: one for each kSumChunk elements.
+/// Sums of squares (kSquareScales) and of magnitudes over each block of kSumBlock elements, on the strips of the one
+/// tree. Blocks of threads: one for each kSumChunk elements.
 template <class R>
 __global__ void __launch_bounds__(kThreads) block_sums(R* squares, R* sizes, const R* x, i64 n) {
   const i64 block = static_cast<i64>(blockIdx.x) * (kThreads / kStrips) + threadIdx.x / kStrips;
   const i64 strip = threadIdx.x % kStrips;
-  R square{}, size{};
+  R square[kSquareScales] = {}, size{};
   for (i64 i = block * kSumBlock + strip; i < block * kSumBlock + kSumBlock && i < n; i += kStrips) {
-    square = square + x[i] * x[i];
+    add_square(square, x[i]);
     size = size + (x[i] < R(0) ? -x[i] : x[i]);
   }
-  square = fold_lanes(square);
+  for (R& sum : square) sum = fold_lanes(sum);
   size = fold_lanes(size);
   if (strip > 0 || block * kSumBlock >= n) return;
-  squares[block] = square;
+  for (int scale = 0; scale < kSquareScales; ++scale) squares[block * kSquareScales + scale] = square[scale];
   sizes[block] = size;
 }
 
@@ -63,10 +63,12 @@ __global__ void __launch_bounds__(kThreads) block_sums(R* squares, R* sizes, con
 template <class R>
 __global__ void __launch_bounds__(kThreads)
     finish_sums(R* value, R* norm, const R* squares, const R* sizes, i64 blocks, R decay, R l1) {
-  const R square = total(squares, 0, blocks, 1), size = total(sizes, 0, blocks, 1);
+  R square[kSquareScales];
+  for (int scale = 0; scale < kSquareScales; ++scale) square[scale] = total(squares + scale, 0, blocks, kSquareScales);
+  const R size = total(sizes, 0, blocks, 1);
   if (threadIdx.x > 0) return;
-  if (value) *value = *value + (decay / R(2) * square + l1 * size);
-  if (norm) *norm = sqrt<R>(square);
+  if (value) *value = *value + (decay / R(2) * square[0] + l1 * size);
+  if (norm) *norm = norm_of_sums(square).value();
 }
 
 /// Three threads: a graph goes on to its next step (StepCounter). A template, so that no other kernel of this file

@@ -44,8 +44,8 @@ class Run : RunStep<Surface, F, options, flags> {
       each_normal(kNoise, t, [&](int i, R z) { x_[i] = x_[i] + sigma * z; });
     }
     if constexpr (projects) {
-      const R factor_of_x = projection_factor<R>(this->norm_of(x_), s_.numbers[kMaxNorm]);
-      each<R, dim>([&](int i) { x_[i] = x_[i] * factor_of_x; });
+      const Shortening<R> by = projection_factor<R>(this->norm_of(x_), s_.numbers[kMaxNorm]);
+      each<R, dim>([&](int i) { x_[i] = x_[i] * by.unit * by.factor; });
     }
   }
 
@@ -80,9 +80,21 @@ class Run : RunStep<Surface, F, options, flags> {
   }
 
   __device__ R norm_of_gradient() const {
-    Sum<R> sum;
-    each<R, dim>([&](int i) { sum.add(g_[i] * g_[i]); });
-    return sqrt<R>(sum.result());
+    return norm_by([&](int i, auto scaled) {
+      const R g = scaled(g_[i]);
+      return g * g;
+    });
+  }
+
+  /// The norm from the squares of the numbers scaled(x).
+  template <class Square>
+  __device__ R norm_by(const Square& square) const {
+    return scaled_norm<R>([&](auto scaled) {
+             Sum<R> sum;
+             each<R, dim>([&](int i) { sum.add(square(i, scaled)); });
+             return sum.result();
+           })
+        .value();
   }
 
   __device__ i64 rule_met() const {
@@ -98,9 +110,7 @@ class Run : RunStep<Surface, F, options, flags> {
     if (kind == StopKind::grad_norm) return norm_;
     if (kind == StopKind::value) return value_;
     if (kind == StopKind::distance) {
-      Sum<R> sum;
-      each<R, dim>([&](int i) { sum.add(distance_term<R>(x_[i], low[i], high[i])); });
-      return sqrt<R>(sum.result());
+      return norm_by([&](int i, auto scaled) { return distance_term<R>(scaled(x_[i] - low[i]), high[i]); });
     }
     const bool box = kind == StopKind::box;
     R worst = box ? -Number<R>::from_bits(Constants<R>::infinity) : R(0);

@@ -1,7 +1,6 @@
 // How a run takes a step of its rule: the segments of its point, the constants, norms and states.
 #pragma once
 #include "cuda/study.cuh"
-#include "optlab/norm_factors.hpp"
 #include "optlab/quantize.hpp"
 
 namespace optlab {
@@ -12,6 +11,7 @@ class RunStep {
   using R = typename Surface::Real;
   static constexpr int dim = Surface::dim, constants_of_step = Around::constants + F::constants;
   static constexpr bool clips = (options & kClips) != 0, own_parameters = (options & kOwnParameters) != 0;
+  static constexpr u32 own_flags = F::layerwise ? flags | kRare : flags;  ///< norms may be out of range
   static constexpr bool segmented = (options & kSegments) != 0, bytes = (options & kBytes) != 0;
 
   __device__ RunStep(const StudyTable<R>& study, i64 number) : s_(study), number_(number) { load_states(); }
@@ -30,30 +30,40 @@ class RunStep {
   __device__ i64 begin_of(i64 segment) const { return segmented && segment ? s_.ends[segment - 1] : 0; }
   __device__ i64 end_of(i64 segment) const { return segmented ? s_.ends[segment] : dim; }
 
-  __device__ R norm_of(const R* numbers) const {
-    NormOfSegments<R> norm;
-    for (i64 segment = 0; segment < segments(); ++segment) {
-      each_of(segment, [&](int i) { norm.add(numbers[i]); });
-      norm.end_segment();
-    }
-    return norm.result();
+  __device__ ScaledNorm<R> norm_of(const R* numbers) const {
+    return scaled_norm<R>([&](auto scaled) {
+      SquaresOfSegments<R> squares;
+      for (i64 segment = 0; segment < segments(); ++segment) {
+        each_of(segment, [&](int i) { squares.add(scaled(numbers[i])); });
+        squares.end_segment();
+      }
+      return squares.result();
+    });
   }
 
   __device__ void update(i64 rule_step, const R* constants, const double* factor) {
     R scale = R(1);
-    if constexpr (clips) scale = clip_factor<R>(norm_of(g_), s_.numbers[kClipNorm]);
+    if constexpr (clips) scale = shorten_gradient();
     for (i64 segment = 0; segment < segments(); ++segment) {
       R c[constants_of_step];
       constants_for(c, segment, rule_step, constants, factor);
       if constexpr (clips) c[Around::scale] = c[Around::scale] * scale;
       if constexpr (F::layerwise) adapt(c, segment);
       each_of(segment,
-              [&](int i) { with_state(i, [&](R* own) { update_element<F, R>(x_[i], g_[i], own, c, flags); }); });
+              [&](int i) { with_state(i, [&](R* own) { update_element<F, R>(x_[i], g_[i], own, c, own_flags); }); });
       if constexpr (bytes)
         each_block(segment, [&](i64 begin, i64 n, i64) {
           round_block<R>(states_[0] + begin, states_[1] + begin, begin, n, run(), static_cast<u64>(rule_step));
         });
     }
+  }
+
+  /// The factor that clips the gradient, which is multiplied by a part of it where the factor alone leaves the range.
+  __device__ R shorten_gradient() {
+    const Shortening<R> by = clip_factor<R>(norm_of(g_), s_.numbers[kClipNorm]);
+    if (!by.split()) return by.product();
+    each<R, dim>([&](int i) { g_[i] = g_[i] * by.unit; });
+    return by.factor;
   }
 
   __device__ void constants_for(R* c, i64 segment, i64 rule_step, const R* constants, const double* factor) const {
@@ -71,14 +81,21 @@ class RunStep {
   }
 
   __device__ void adapt(R* c, i64 segment) {
-    Sum<R> of_x, of_u;
-    each_of(segment, [&](int i) {
-      R u;
-      with_state(i, [&](R* own) { u = measured<F, R>(x_[i], g_[i], own, c, flags); });
-      of_x.add(x_[i] * x_[i]);
-      of_u.add(u * u);
+    ScaledNorm<R> norms[2];
+    layer_norms(norms, [&](R* sums, auto of_x, auto of_u) {
+      Sum<R> sum_x, sum_u;
+      each_of(segment, [&](int i) {
+        R u;
+        with_state(i, [&](R* own) { u = measured<F, decltype(of_u)::first_time, R>(x_[i], g_[i], own, c, own_flags); });
+        const R w = of_x(x_[i]);
+        u = of_u(u);
+        sum_x.add(w * w);
+        sum_u.add(u * u);
+      });
+      sums[0] = sum_x.result();
+      sums[1] = sum_u.result();
     });
-    F::template adapt<R>(sqrt<R>(of_x.result()), sqrt<R>(of_u.result()), c + Around::constants);
+    F::template adapt<R>(norms[0], norms[1], c + Around::constants);
   }
 
   // ---------------------------------------------------------------- the states

@@ -3,23 +3,24 @@
 // in the last place, because the CPU adds them one after the other.
 #include "cuda/names.cuh"
 #include "cuda/step.cuh"
-#include "optlab/norm_factors.hpp"
 
 namespace optlab {
 
-/// Sums over the blocks of kSumBlock elements of a chunk: 16 threads a block, one for each strip of the tree. term(i,
-/// out) gives `width` numbers of element i of the run; they are summed to sums[run][block][width].
-template <int width, class R, class Term>
+/// Sums of squares over the blocks of kSumBlock elements of a chunk: 16 threads a block, one for each strip of the
+/// tree. term(i, out) gives `numbers` of element i of the run; their squares go to
+/// sums[run][block][numbers][kSquareScales].
+template <int numbers, class R, class Term>
 __device__ void sum_chunk(R* sums, const Piece<R>& piece, i64 begin, Term term) {
+  constexpr int width = numbers * kSquareScales;
   const int strip = static_cast<int>(threadIdx.x) % kStrips;
   static_assert(kThreads / kStrips * kSumBlock == kChunk, "a block of threads sums a chunk in one pass");
   const i64 block = begin / kSumBlock + threadIdx.x / kStrips, from = block * kSumBlock + strip;
   R sum[width] = {};
   for (int k = 0; k < kSumBlock; k += kStrips) {
-    R terms[width];
+    R terms[numbers];
     if (from + k >= piece.n) break;
     term(from + k, terms);
-    for (int w = 0; w < width; ++w) sum[w] = sum[w] + terms[w];
+    for (int w = 0; w < numbers; ++w) add_square(sum + w * kSquareScales, terms[w]);
   }
   for (int w = 0; w < width; ++w) {
     sum[w] = fold_lanes(sum[w]);
@@ -35,8 +36,8 @@ __global__ void __launch_bounds__(kThreads)
   const Piece<R>& piece = pieces[chunk.piece];
   for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
     const R* from = (of_gradient ? piece.g : piece.x) + run * dim;
-    sum_chunk<1>(sums + run * blocks, piece, chunk.part * kChunk,
-                 [from](i64 i, R* out) { out[0] = from[i] * from[i]; });
+    sum_chunk<1>(sums + run * blocks * kSquareScales, piece, chunk.part * kChunk,
+                 [from](i64 i, R* out) { out[0] = from[i]; });
   }
 }
 
@@ -50,15 +51,14 @@ __global__ void __launch_bounds__(kThreads)
   for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
     const R* c = step.constants_of(chunk.piece, run);
     const i64 offset = run * dim;
-    sum_chunk<2>(sums + run * blocks * 2, piece, chunk.part * kChunk, [&](i64 i, R* out) {
+    sum_chunk<2>(sums + run * blocks * 2 * kSquareScales, piece, chunk.part * kChunk, [&](i64 i, R* out) {
       R s[F::states + 1];
       for (int k = 0; k < F::states; ++k) s[k] = piece.states[k][offset + i];
       const R x = piece.x[offset + i];
-      const R u = F::measure(x, effective_gradient(x, piece.g[offset + i], c, static_cast<u32>(flags)), s,
-                             c + Around::constants);
+      const R u = measured<F, true, R>(x, piece.g[offset + i], s, c, static_cast<u32>(flags));
       for (int k = 0; k < F::states; ++k) piece.states[k][offset + i] = s[k];
-      out[0] = x * x;
-      out[1] = u * u;
+      out[0] = x;
+      out[1] = u;
     });
   }
 }
@@ -70,10 +70,25 @@ __device__ i64 end_of(const Piece<R>& piece) {
 
 /// One block a run: the norm over all of its pieces, in the first thread.
 template <class R>
-__device__ R norm_of_run(const Step<R>& step, const R* sums) {
-  CarriedTotal<R> all;
-  for (i64 k = 0; k < step.count; ++k) all.add(total(sums, step.pieces[k].first_block, end_of(step.pieces[k]), 1));
-  return sqrt<R>(all.result());
+__device__ ScaledNorm<R> norm_of_run(const Step<R>& step, const R* sums) {
+  R totals[kSquareScales];
+  for (int scale = 0; scale < kSquareScales; ++scale) {
+    CarriedTotal<R> all;
+    for (i64 k = 0; k < step.count; ++k)
+      all.add(total(sums + scale, step.pieces[k].first_block, end_of(step.pieces[k]), kSquareScales));
+    totals[scale] = all.result();
+  }
+  return norm_of_sums(totals);
+}
+
+/// One block: the norm of one of the `numbers` that were summed of a piece, in the first thread.
+template <int numbers, class R>
+__device__ ScaledNorm<R> norm_of_piece(const Piece<R>& piece, const R* sums, int which) {
+  R totals[kSquareScales];
+  for (int scale = 0; scale < kSquareScales; ++scale)
+    totals[scale] =
+        total(sums + which * kSquareScales + scale, piece.first_block, end_of(piece), numbers * kSquareScales);
+  return norm_of_sums(totals);
 }
 
 /// One block a run: the constants with the scale that clipping asks for, to `now` (runs, count, kConstants).
@@ -82,8 +97,8 @@ __global__ void __launch_bounds__(kThreads) clip(OPTLAB_STEP_ARGUMENTS(R), const
   const Step<R> step{OPTLAB_STEP};
   __shared__ R factor;
   for (i64 run = blockIdx.x; run < runs; run += gridDim.x) {
-    const R norm = norm_of_run(step, sums + run * blocks);
-    if (threadIdx.x == 0) factor = clip_factor<R>(norm, bound);
+    const ScaledNorm<R> norm = norm_of_run(step, sums + run * blocks * kSquareScales);
+    if (threadIdx.x == 0) factor = clip_factor<R>(norm, bound).product();
     __syncthreads();
     for (i64 k = threadIdx.x; k < count * kConstants; k += kThreads) {
       const R c = step.constants_of(k / kConstants, run)[k % kConstants];
@@ -100,30 +115,32 @@ __global__ void __launch_bounds__(kThreads, 2) adapt(OPTLAB_STEP_ARGUMENTS(R), c
   const Step<R> step{OPTLAB_STEP};
   const i64 k = blockIdx.x;
   for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
-    const R* own = sums + run * blocks * 2;
-    const R of_x = total(own, pieces[k].first_block, end_of(pieces[k]), 2);
-    const R of_u = total(own + 1, pieces[k].first_block, end_of(pieces[k]), 2);
+    const R* own = sums + run * blocks * 2 * kSquareScales;
+    const ScaledNorm<R> of_x = norm_of_piece<2>(pieces[k], own, 0), of_u = norm_of_piece<2>(pieces[k], own, 1);
     if (threadIdx.x > 0) continue;
     R c[kConstants];
     for (int i = 0; i < Around::constants + F::constants; ++i) c[i] = step.constants_of(k, run)[i];
-    F::adapt(sqrt<R>(of_x), sqrt<R>(of_u), c + Around::constants);
+    F::adapt(of_x, of_u, c + Around::constants);
     R* to = now + (run * count + k) * kConstants;
     for (int i = 0; i < Around::constants + F::constants; ++i) to[i] = c[i];
   }
 }
 
-/// One block a run: the factor that brings x back into the ball.
+/// One block a run: the two factors that bring x back into the ball.
 template <class R>
 __global__ void __launch_bounds__(kThreads)
     project(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R bound, R* factors) {
   const Step<R> step{OPTLAB_STEP};
   for (i64 run = blockIdx.x; run < runs; run += gridDim.x) {
-    const R norm = norm_of_run(step, sums + run * blocks);
-    if (threadIdx.x == 0) factors[run] = projection_factor<R>(norm, bound);
+    const ScaledNorm<R> norm = norm_of_run(step, sums + run * blocks * kSquareScales);
+    if (threadIdx.x > 0) continue;
+    const Shortening<R> by = projection_factor<R>(norm, bound);
+    factors[2 * run] = by.unit;
+    factors[2 * run + 1] = by.factor;
   }
 }
 
-/// Blocks (chunk, run): x times the factor of its run.
+/// Blocks (chunk, run): x times the factors of its run.
 template <class R>
 __global__ void __launch_bounds__(kThreads) scale(OPTLAB_STEP_ARGUMENTS(R), const Chunk* chunks, const R* factors) {
   const Chunk chunk = chunks[blockIdx.x];
@@ -131,8 +148,8 @@ __global__ void __launch_bounds__(kThreads) scale(OPTLAB_STEP_ARGUMENTS(R), cons
   const i64 end = chunk.part * kChunk + kChunk < piece.n ? chunk.part * kChunk + kChunk : piece.n;
   for (i64 run = blockIdx.y; run < runs; run += gridDim.y) {
     R* x = piece.x + run * dim;
-    const R factor = factors[run];
-    for (i64 i = chunk.part * kChunk + threadIdx.x; i < end; i += kThreads) x[i] = x[i] * factor;
+    const R unit = factors[2 * run], factor = factors[2 * run + 1];
+    for (i64 i = chunk.part * kChunk + threadIdx.x; i < end; i += kThreads) x[i] = x[i] * unit * factor;
   }
 }
 

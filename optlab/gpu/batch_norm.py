@@ -31,12 +31,12 @@ class Pass(NamedTuple):
 
 
 FORWARD = Pass("Forward", 3, 3, 1)
-BACKWARD = Pass("Backward", 2, 4, 2)
-FORWARD_TANGENT = Pass("ForwardTangent", 2, 4, 2)
-BACKWARD_TANGENT = Pass("BackwardTangent", 4, 8, 4)
+BACKWARD = Pass("Backward", 3, 3, 2)
+FORWARD_TANGENT = Pass("ForwardTangent", 3, 5, 2)
+BACKWARD_TANGENT = Pass("BackwardTangent", 6, 6, 4)
 EVAL_FORWARD = Pass("EvalForward", 0, 3, 1)
 EVAL_BACKWARD = Pass("EvalBackward", 2, 1, 2)
-EVAL_FORWARD_TANGENT = Pass("EvalForwardTangent", 0, 4, 2)
+EVAL_FORWARD_TANGENT = Pass("EvalForwardTangent", 0, 3, 2)
 EVAL_BACKWARD_TANGENT = Pass("EvalBackwardTangent", 4, 2, 4)
 PASSES = (
     *(FORWARD, BACKWARD, FORWARD_TANGENT, BACKWARD_TANGENT),

@@ -23,8 +23,8 @@ LONG_ROW = 1024
 
 
 def scratch_numbers(rows: int, features: int, dtype: Any) -> int:
-    """How many numbers of room the backward passes over a matrix of this shape need; 0 where rows are few."""
-    return columns.plan(rows, features, np.dtype(dtype).itemsize).numbers(4, 1)
+    """How many numbers of room the backward passes of layer normalization over a matrix of this shape need."""
+    return columns.plan(rows, features, np.dtype(dtype).itemsize).numbers(4, 1) + 2 * rows
 
 
 class Rows(Call):
@@ -54,18 +54,19 @@ class Rows(Call):
 
     def backward(self, number: str, dx: Array, dgamma: Array, dbeta: Array, scratch: Any, given: list[Any]) -> None:
         """Launches the passes behind dx and those behind the parameters; given ends with gamma and gamma_dot."""
-        cut = columns.plan(*self.shape, self.itemsize)
-        dual = number != self.real
-        room = self.scratch(scratch, cut.numbers(4 if dual else 2, 1))
+        cut, (rows, groups, n) = columns.plan(*self.shape, self.itemsize), self.cut
+        quantities = 2 if number == self.real else 4
+        numbers = cut.numbers(quantities, 1)
+        room = self.scratch(scratch, numbers + quantities // 2 * rows)
+        drift = [room[numbers : numbers + rows], room[numbers + rows :] if quantities == 4 else None]
         self.check()
-        self.launch(f"layer_norm_backward<{number}", [dx, *given, *self.cut])
-        _, groups, n = self.cut
+        self.launch(f"layer_norm_backward<{number}", [dx, *drift, *given, *self.cut])
         columns.launch(
             kernel(FILE, f"optlab::layer_norm_parameters<{number}>"),
-            [dgamma, dbeta, *given[:-2], n, groups],
+            [dgamma, dbeta, *given[:-2], *drift, n, groups],
             cut,
             room,
-            quantities=4 if dual else 2,
+            quantities=quantities,
             itemsize=self.itemsize,
             reads=2,
             applies=False,

@@ -10,7 +10,8 @@ import numpy as np
 from optlab.gpu import gate
 from optlab.gpu.device import device, empty, kernel
 from optlab.gpu.step_gate import Bound
-from optlab.gpu.step_plan import CHUNK, CONSTANTS, Plan, Tables, parts
+from optlab.gpu.step_plan import CHUNK, CONSTANTS, SQUARE_SCALES, Plan, Tables, parts
+from optlab.kernels.select import cpu
 
 Array = Any
 THREADS, GRID_LIMIT = 256, 65535
@@ -55,12 +56,13 @@ class Launches:
         self.plan, self.tables, self.bound, self.constants = plan, tables, bound, constants
         self.draws = Draws(plan.sigma, plan.seed) if draws is None else draws
         self.real, self.scalar = gate.cpp(bound.dtype), np.dtype(bound.dtype).type
+        self.flags = plan.flags | (cpu.RARE if plan.layerwise else 0)  # a norm may be out of range
         self.given = constants.place()
         if plan.clips or plan.layerwise:
             self.now = empty((bound.runs, tables.count, CONSTANTS), bound.dtype)
         if plan.clips or plan.layerwise or plan.projects:
-            self.sums = empty((bound.runs, tables.sum_blocks, 2), bound.dtype)
-            self.factors = empty(bound.runs, bound.dtype)
+            self.sums = empty((bound.runs, tables.sum_blocks, 2, SQUARE_SCALES), bound.dtype)
+            self.factors = empty((bound.runs, 2), bound.dtype)
 
     def run(self) -> None:
         """The whole step."""
@@ -84,18 +86,18 @@ class Launches:
         """Updates the rows named of a matrix."""
         grid = (parts(width, CHUNK), min(len(named), GRID_LIMIT))
         name = f"update_rows<optlab::rules::{self.plan.rule}, {self.real}>"
-        self._launch("updates.cu", name, grid, now, named, len(named), self.plan.flags)
+        self._launch("updates.cu", name, grid, now, named, len(named), self.flags)
 
     def _adapt(self, now: Place) -> Place:
         names = f"<optlab::rules::{self.plan.rule}, {self.real}>"
-        self._by_chunk("update_norms.cu", f"measure{names}", now, self.plan.flags, self.sums, self.tables.sum_blocks)
+        self._by_chunk("update_norms.cu", f"measure{names}", now, self.flags, self.sums, self.tables.sum_blocks)
         grid = (self.tables.count, min(self.bound.runs, GRID_LIMIT))
         self._launch("update_norms.cu", f"adapt{names}", grid, now, self.sums, self.tables.sum_blocks, self.now)
         return self.now, self.bound.runs, 0
 
     def _update(self, now: Place) -> None:
         plan, draws, noisy = self.plan, self.draws, "true" if self.draws.sigma else "false"
-        tail = (plan.flags, self.scalar(draws.sigma), np.uint64(draws.seed), draws.first_run)
+        tail = (self.flags, self.scalar(draws.sigma), np.uint64(draws.seed), draws.first_run)
         if plan.quantized:
             self._by_chunk("quantized.cu", f"update_quantized<{noisy}>", now, *tail, self.bound.scale_count)
         else:

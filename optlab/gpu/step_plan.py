@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from optlab.gpu.device import upload
 from optlab.kernels.select import cpu
 
-CHUNK, SUM_BLOCK, CONSTANTS = 4096, 256, 16
+CHUNK, SUM_BLOCK, CONSTANTS, SQUARE_SCALES = 4096, 256, 16, 3
 """As cuda/step.cuh, optlab/loops/sum.hpp and cuda/grid.cuh have them."""
 
 

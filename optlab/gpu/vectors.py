@@ -8,9 +8,10 @@ import numpy as np
 
 from optlab.gpu import gate
 from optlab.gpu.device import device, empty, kernel
+from optlab.gpu.step_plan import SQUARE_SCALES, SUM_BLOCK
 
 Array = Any
-THREADS, SUM_BLOCK, SUM_CHUNK, GRID_LIMIT = 256, 256, 4096, 65535
+THREADS, SUM_CHUNK, GRID_LIMIT = 256, 4096, 65535
 CPP = {"float32": "float", "float64": "double", "int64": "optlab::i64"}
 
 
@@ -55,7 +56,7 @@ class Sums:
 
     def __init__(self, size: int, dtype: Any) -> None:
         self.size, self.blocks = size, -(-size // SUM_BLOCK)
-        self.squares, self.sizes = empty(self.blocks, dtype), empty(self.blocks, dtype)
+        self.squares, self.sizes = empty((self.blocks, SQUARE_SCALES), dtype), empty(self.blocks, dtype)
         self.real, self.scalar = gate.cpp(dtype), np.dtype(dtype).type
 
     def penalty(self, value: Array, theta: Array, decay: float, l1: float) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from optlab.kernels import isa
 
 __version__ = "0.1.0"
-bits_version = 1
+bits_version = 2
 """Grows whenever a result changes in any bit; it stands in every record."""
 
 

@@ -24,7 +24,7 @@ class Adadelta(Optimizer):
     Args:
         lr: Learning rate, >= 0; a number or one per run.
         rho: ρ, in [0, 1); a number or one per run.
-        eps: >= 0; a number or one per run.
+        eps: > 0 for any step to be made, since the first one is √eps long; a number or one per run.
         weight_decay: >= 0; a number or one per run.
         maximize: Climb instead.
 

@@ -22,7 +22,7 @@ class Adagrad(Optimizer):
         lr_decay: >= 0; a number or one per run.
         weight_decay: >= 0; a number or one per run.
         initial_accumulator_value: What s begins with, >= 0.
-        eps: >= 0; a number or one per run.
+        eps: >= 0; a number or one per run. With 0, what has had no gradient yet stays (0 / 0 counts as 0).
         maximize: Climb instead.
 
     The further keywords are those of :class:`Optimizer`. State: ``sum``.

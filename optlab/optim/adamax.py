@@ -21,7 +21,7 @@ class Adamax(WithBetas):
     Args:
         lr: Learning rate, >= 0; a number or one per run.
         betas: (β₁, β₂), each in [0, 1); each a number or one per run.
-        eps: >= 0; a number or one per run.
+        eps: >= 0; a number or one per run. With 0, what has had no gradient yet stays (0 / 0 counts as 0).
         weight_decay: >= 0; a number or one per run.
         maximize: Climb instead.
 

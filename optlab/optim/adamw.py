@@ -17,7 +17,8 @@ class AdamW(Adam):
     Args:
         lr: Learning rate, >= 0; a number or one per run.
         betas: (β₁, β₂), each in [0, 1); each a number or one per run.
-        eps: >= 0, outside the root; a number or one per run.
+        eps: >= 0, outside the root; a number or one per run. With 0, what has had no gradient yet stays (0 / 0 counts
+            as 0).
         weight_decay: >= 0; a number or one per run.
         amsgrad: Use the largest v so far.
         maximize: Climb instead.

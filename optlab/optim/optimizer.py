@@ -79,6 +79,10 @@ class Optimizer:
         x ← x + √noise · ξ                              addressed by (seed, stream NOISE, step, run)
         x ← x · min(1, max_norm / ‖x‖)                  the projection on the ball of radius max_norm
 
+    Norms are right for all finite numbers, also where squares overflow or underflow in the type of x. The second
+    moments of adaptive rules are kept in that type: in float32 they hold gradients from about 1e-19 to 1e19, and a
+    larger one makes a step of 0. ``clip_norm`` and ``clip_value`` act before them.
+
     Args:
         decoupled_weight_decay: Whether weight decay shrinks x instead of entering the gradient.
         clip_value: Bound on each element of the gradient, > 0.

@@ -123,8 +123,9 @@ def _row(opt: Optimizer, number: int | None) -> list[Any]:
 
 def _flags(opt: Optimizer, table: NDArray[np.float64]) -> int:
     """Options of the element loop: what no segment wants is left out of it."""
-    column = {name: table[..., index] for index, name in enumerate(cpu.around_parameters)}
+    column = {name: table[..., index] for index, name in enumerate(_names(opt))}
     flags: int = cpu.MAXIMIZE if getattr(opt, "maximize", False) else 0
     flags |= cpu.WEIGHT_DECAY if column["weight_decay"].any() else 0
     guard = column["l1"].any() or np.isfinite(column["clip_value"]).any()
-    return flags | (cpu.GUARD if guard else 0)
+    flags |= cpu.GUARD if guard else 0
+    return flags | (cpu.RARE if cpu.rule_divides(opt.rule()) and not column["eps"].all() else 0)

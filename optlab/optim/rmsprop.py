@@ -24,7 +24,7 @@ class RMSprop(Optimizer):
     Args:
         lr: Learning rate, >= 0; a number or one per run.
         alpha: α, in [0, 1); a number or one per run.
-        eps: >= 0; a number or one per run.
+        eps: >= 0; a number or one per run. With 0, what has had no gradient yet stays (0 / 0 counts as 0).
         weight_decay: >= 0; a number or one per run.
         momentum: μ, in [0, 1); a number or one per run.
         centered: Divide by the running standard deviation instead.

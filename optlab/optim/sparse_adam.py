@@ -29,7 +29,7 @@ class SparseAdam(WithBetas):
     Args:
         lr: Learning rate, >= 0; a number or one per run.
         betas: (β₁, β₂), each in [0, 1); each a number or one per run.
-        eps: >= 0; a number or one per run.
+        eps: >= 0; a number or one per run. With 0, what has had no gradient yet stays (0 / 0 counts as 0).
         maximize: Climb instead.
 
     The further keywords are those of :class:`Optimizer`, without max_norm and noise, which touch every row. State:

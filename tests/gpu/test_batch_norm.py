@@ -85,36 +85,41 @@ def everything(e: Example) -> dict[str, list[np.ndarray]]:
 def check(e: Example) -> None:
     """Every result within k eps of the sizes of its terms."""
     found = everything(e)
-    x, dy, x_dot, dy_dot, gamma, beta, gamma_dot, beta_dot, mean, rstd, mean_dot, rstd_dot, fixed, var = e.wide(
-        *("x", "dy", "x_dot", "dy_dot", "gamma", "beta", "gamma_dot", "beta_dot", "mean", "rstd", "mean_dot"),
+    x, dy, x_dot, dy_dot, gamma, beta, gamma_dot, beta_dot, rstd, mean_dot, rstd_dot, fixed, var = e.wide(
+        *("x", "dy", "x_dot", "dy_dot", "gamma", "beta", "gamma_dot", "beta_dot", "rstd", "mean_dot"),
         *("rstd_dot", "fixed", "var"),
     )
     _, exact_mean, exact_rstd = twin.forward(x, gamma, beta)
     y, own_mean, own_rstd = found["forward"]
     assert_within(own_mean, exact_mean, e.eps * (np.abs(exact_mean) + e.k * np.abs(x - exact_mean).mean(0)))
     assert_within(own_rstd, exact_rstd, e.eps * e.k * exact_rstd)
-    exact = (x - mean) * rstd  # y with the statistics as returned: four operations
-    assert_within(y, exact * gamma + beta, 2 * e.eps * (np.abs(exact * gamma) + np.abs(beta)))
+    # y with the deviation as returned, but the mean before it was rounded: five operations, and that mean's error
+    centred, centred_dot = twin.centred(x)[1], twin.centred(x_dot)[1]
+    rest, exact = np.abs(centred), centred * rstd * gamma
+    off = e.k * rest.mean(0) * np.abs(rstd * gamma)
+    assert_within(y, exact + beta, e.eps * (3 * (np.abs(exact) + np.abs(beta)) + off))
 
-    rest, r = np.abs(x - mean), 1 / np.sqrt(var + 1e-5)
-    far = np.abs(x - fixed)
+    r, far = 1 / np.sqrt(var + 1e-5), np.abs(x - fixed)
     sizes = twin.sizes(np.abs(dy), rest, np.abs(gamma), rstd)
     size, along, plain = twin.sizes(np.abs(x_dot), rest, np.abs(gamma), rstd)
     moves = (np.abs(dy_dot), np.abs(x_dot) + np.abs(mean_dot), np.abs(gamma_dot), np.abs(rstd_dot))
     values = (np.abs(dy), rest, np.abs(gamma), rstd)
     still = ((fixed, None), (var, None))
     expected = {
-        "backward": (twin.backward(dy, x, gamma, mean, rstd), sizes),
+        "backward": (twin.backward(dy, centred, gamma, 0.0, rstd), sizes),
         "tangent": (
-            twin.tangent(x, x_dot, mean, rstd, gamma, gamma_dot, beta_dot),
+            twin.tangent(centred, x_dot, 0.0, rstd, gamma, gamma_dot, beta_dot),
             (
-                size + np.abs(gamma_dot) * rest * rstd + np.abs(beta_dot),
+                size + np.abs(gamma_dot) * (rest + rest.mean(0)) * rstd + np.abs(beta_dot),
                 plain / len(x),
                 rstd**2 * along / len(x),
             ),
         ),
         "backward tangent": (
-            twin.along(twin.backward, (dy, dy_dot), (x, x_dot), (gamma, gamma_dot), (mean, mean_dot), (rstd, rstd_dot)),
+            twin.along(
+                lambda dy, x, gamma, rstd: twin.backward(dy, x, gamma, 0.0, rstd),
+                *((dy, dy_dot), (centred, centred_dot), (gamma, gamma_dot), (rstd, rstd_dot)),
+            ),
             [2 * each for each in twin.along(twin.sizes, *zip(values, moves, strict=True))],
         ),
         "eval": ((twin.eval_forward(x, fixed, var, gamma, beta),), (far * r * np.abs(gamma) + np.abs(beta),)),
@@ -159,6 +164,26 @@ def test_everything_is_right_to_its_roundings(device: Device, dtype: Any, plain:
 def test_few_rows_in_chunks_and_slabs(device: Device, dtype: Any) -> None:
     for shape in ((1, 1), (31, 33), (257, 64), (600, 100), (1100, 7)):
         check(Example(shape, dtype))
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(1e4, 0.1), (1e6, 1.0), (0.0, 1e30), (1e38, 1e36), (0.0, 1e-30)])
+def test_everything_is_right_wherever_the_numbers_lie(device: Device, mean: float, deviation: float) -> None:
+    """As on the CPU, which is held against the formulas there (tests/ops/test_norm_range.py)."""
+    e = Example((300, 70), np.float32)
+    e.x, e.x_dot = (mean + deviation * (e.x - 3)).astype(np.float32), (deviation * e.x_dot).astype(np.float32)
+    small = 0.0 if deviation < 1e-3 else 1e-5
+    y, at, rstd = ops.batch_norm_forward(e.x, eps=small)
+    for ours, right in zip(on_host(ops.batch_norm_forward(upload(e.x), eps=small)), (y, at, rstd), strict=True):
+        assert_within(ours, right, 16 * e.eps * np.abs(right).max())
+    e.mean, e.rstd, e.gamma, e.gamma_dot, e.beta_dot = at, rstd, None, None, None
+    names = ("x_dot", "x", "gamma", "mean", "rstd")
+    found = on_host(ops.batch_norm_forward_tangent(*e.there(*names)))
+    right = ops.batch_norm_forward_tangent(*(getattr(e, name) for name in names))
+    assert_within(found[0], right[0], 16 * e.eps * np.abs(right[0]).max())
+    names = ("dy", "x", "gamma", "mean", "rstd")
+    found = on_host(ops.batch_norm_backward(*e.there(*names)))
+    for ours, right in zip(found, ops.batch_norm_backward(*(getattr(e, name) for name in names)), strict=True):
+        assert_within(ours, right, 16 * e.eps * np.abs(right).max())
 
 
 def test_digits_survive_a_large_mean(device: Device) -> None:

@@ -118,6 +118,14 @@ def test_averages_in_bytes(device: Device, sizes: tuple[int, ...]) -> None:
     both(f, ol.AdamW8bit(lr=0.05), starts(f, 5, np.float32), noise=1e-4, first_run=3, first_step=9, record=6)
 
 
+@pytest.mark.parametrize("opt", [ol.SGD(lr=0.1, clip_norm=0.5), ol.SGD(lr=0.1, max_norm=0.7), ol.LARS(lr=0.1)])
+@pytest.mark.parametrize("scale", [1e-30, 1e20, 1e36])
+def test_norms_whose_squares_leave_the_range(device: Device, opt: ol.Optimizer, scale: float) -> None:
+    f = ol.landscapes.Quadratic([1.0, 2.0, 4.0])
+    x0 = np.array([[3.0, 1.0, 0.5], [-1.0, 2.0, 0.0], [1.0, 1.0, 1.0]]) * [[scale], [1.0], [scale]]
+    both(f, opt, x0.astype(np.float32), record=2, stop=ol.stop.near(0.0, 1e-3 * scale))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("runs", (1, 31, 32, 33, 127, 129))
 def test_any_number_of_runs(device: Device, runs: int, dtype: Any) -> None:

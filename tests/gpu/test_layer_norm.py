@@ -57,6 +57,20 @@ def test_statistics_of_numbers_whose_squares_leave_the_range(device: Device, siz
         np.testing.assert_allclose(download(got), expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(("mean", "deviation"), [(1e4, 0.1), (1e6, 1.0), (0.0, 1e30)])
+def test_everything_is_right_wherever_the_numbers_lie(device: Device, mean: float, deviation: float) -> None:
+    """As on the CPU, which is held against the formulas there (tests/ops/test_norm_range.py)."""
+    for case in (("layer", (30, 70), 1), ("layer", (3, 1500), 1), ("group", (9, 34), 2)):
+        of = cpu.drawn(case, np.float32)
+        of.x, of.x_dot = (mean + deviation * of.x).astype(np.float32), (deviation * of.x_dot).astype(np.float32)
+        expected = cpu.ours(of)
+        for which, results in ours(of).items():
+            if deviation > 1 and "tangent" in which:
+                continue  # rstd_dot is out of range
+            for found, right in zip(results, expected[which], strict=True):
+                assert np.abs(found.astype(np.float64) - right).max() <= 64 * 2**-23 * np.abs(right).max(), which
+
+
 def test_no_order_shows_in_a_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columns, "WHOLE_ROWS", 0)
     monkeypatch.setattr(columns, "FEW_ROWS", 0)

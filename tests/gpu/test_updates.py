@@ -21,13 +21,15 @@ def drawn(size: Any, dtype: Any, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(size).astype(dtype)
 
 
-def both(opt: ol.Optimizer, x: np.ndarray, steps: int = 2, **given: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """x and state after some steps, as the CPU and as the device take them; lr is given to the second."""
+def both(
+    opt: ol.Optimizer, x: np.ndarray, steps: int = 2, scale: float = 1.0, **given: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """x and state after some steps with gradients of this size, here and there; lr is given to the second."""
     init = {name: given.pop(name) for name in ("layout", "runs_axis") if name in given}
     here, there = x.copy(), upload(x)
     state, device_state = opt.init(here, **init), opt.init(there, **init)
     for k in range(steps):
-        grad = drawn(x.shape, x.dtype, seed=k + 1)
+        grad = drawn(x.shape, x.dtype, seed=k + 1) * x.dtype.type(scale)
         opt.step(here, grad, state, **(given if k else {}))
         opt.step(there, upload(grad), device_state, **(given if k else {}))
     assert state["step"] == device_state["step"] == steps
@@ -75,6 +77,12 @@ def test_options_without_norms_have_the_bits_of_the_cpu(device: Device, option: 
 def test_norms(device: Device, size: int, dtype: Any) -> None:
     opt = ol.SGD(lr=0.1, clip_norm=0.9, max_norm=0.7)
     assert_same(*both(opt, drawn(size, dtype)), ulps=NORM_ULPS)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e20, 1e37])
+@pytest.mark.parametrize("opt", [ol.SGD(lr=0.1, clip_norm=0.9), ol.SGD(lr=0.1, max_norm=0.7), ol.LARS(lr=0.1)])
+def test_norms_whose_squares_leave_the_range(device: Device, opt: ol.Optimizer, scale: float) -> None:
+    assert_same(*both(opt, drawn(600, np.float32) * np.float32(scale), scale=scale), ulps=NORM_ULPS)
 
 
 def test_norms_of_one_block_have_the_bits_of_the_cpu(device: Device) -> None:

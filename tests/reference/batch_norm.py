@@ -58,9 +58,11 @@ def tangent(x: Any, dots: Any, mean: Any, rstd: Any, gamma: Any, gamma_dot: Any,
 def sizes(dy: Any, rest: Any, gamma: Any, rstd: Any) -> tuple[Any, Any, Any]:
     """The terms of the composite gradients, all with a plus; `rest` is |x - mean|.
 
-    Of numbers >= 0, it bounds what is added up on the way to (dx, dgamma, dbeta); its derivative does for theirs.
+    Of numbers >= 0, it bounds what is added up on the way to (dx, dgamma, dbeta); its derivative does for theirs. From
+    x̂ its own mean is taken, since the mean that is given is rounded.
     """
     n, normalized = len(rest), rest * rstd
+    normalized = normalized + normalized.mean(0)
     dbeta, dgamma = dy.sum(0), (dy * normalized).sum(0)
     return gamma * rstd * (dy + dbeta / n + normalized * dgamma / n), dgamma, dbeta
 

@@ -1,6 +1,7 @@
 // Normalization of one element, generic over the number type: with dual numbers the same lines give the derivatives.
 #pragma once
-#include "portable.hpp"
+#include "dual.hpp"
+#include "norms.hpp"
 
 namespace optlab {
 
@@ -14,18 +15,6 @@ template <class T>
 OPTLAB_HD T normalization_gradient(T g, T x_hat, T mean_g, T mean_gx, T rstd) {
   return (g - mean_g - x_hat * mean_gx) * rstd;
 }
-
-/// Powers of two that bring numbers whose squares overflow or vanish back into range.
-template <class R>
-struct SquareRange;
-template <>
-struct SquareRange<float> {
-  static constexpr float low = 0x1p-90f, up = 0x1p90f, down = 0x1p-80f;
-};
-template <>
-struct SquareRange<double> {
-  static constexpr double low = 0x1p-700, up = 0x1p600, down = 0x1p-600;
-};
 
 /// try_with(scale, 1 / scale) returns a sum of squares of scaled numbers: with scale 1, and again where that left the
 /// range. Exact powers of two, so that the bits of ordinary rows are those of unscaled sums.
@@ -52,14 +41,73 @@ OPTLAB_HD void join_moments(T& high, T& low, T& squares, T other_high, T other_l
   squares = (squares + other_squares) + apart * apart * weight;
 }
 
-/// What batch normalization takes from the slopes of a column: their mean and the part along x_hat, both times gamma
-/// rstd.
+/// The mean of some numbers, an unevaluated sum high + low, and the sum of squares around it, times scale^2: a power of
+/// two that is 1 wherever squares are in range.
+template <class R>
+struct Spread {
+  R high, low, squares, scale = R(1);
+  OPTLAB_HD R mean() const { return high + low; }
+  /// What the rounded mean lacks.
+  OPTLAB_HD R rest() const { return (high - mean()) + low; }
+  OPTLAB_HD R rstd(R eps, R count) const { return scale / sqrt<R>(squares / count + eps * scale * scale); }
+  OPTLAB_HD R unbiased_variance(R one_less) const { return squares / one_less / scale / scale; }
+};
+
+/// Whether a sum of squares is out of range in a way that eps does not hide.
+template <class R>
+OPTLAB_HD bool lost_squares(R squares, R eps) {
+  const R scale = scale_of_squares(squares);
+  return scale < R(1) || (scale > R(1) && eps < R(0x1p30) * SquareRange<R>::low);
+}
+
+/// The mean and the variance of numbers whose squares are out of range, by the corrected two-pass algorithm (Chan,
+/// Golub and LeVeque 1983): number k of n is at(k).
+template <class R, class At>
+OPTLAB_HD Spread<R> spread_out_of_range(const At& at, i64 n) {
+  constexpr R half = R(0x1p-40), twice = R(0x1p40);  // the sum may overflow where the mean does not
+  CarriedTotal<R> sum, halves;
+  for (i64 k = 0; k < n; ++k) {
+    sum.add(at(k));
+    halves.add(at(k) * half);
+  }
+  const R count = static_cast<R>(n), plain = sum.result() / count;
+  const R mean = plain - plain == R(0) ? plain : halves.result() / count * twice;
+  Spread<R> result{};
+  in_square_range<R>([&](R scale, R inverse) {
+    CarriedTotal<R> rest, squares;
+    for (i64 k = 0; k < n; ++k) {
+      const R centred = at(k) * scale - mean * scale;
+      rest.add(centred);
+      squares.add(centred * centred);
+    }
+    const R left = rest.result() / count, total = squares.result(), around = total - rest.result() * left;
+    result = {mean, left * inverse, around > R(0) ? around : around * R(0), scale};
+    return total;
+  });
+  return result;
+}
+
+/// Whether the rounding of a mean shows: up to here it puts x_hat = (x - mean) rstd off by no more than one ulp of 1.
+/// Where it shows, x_hat is corrected by its own mean, the `drift`.
+template <class T>
+OPTLAB_HD typename Number<T>::Mask mean_is_far(T mean, T rstd) {
+  const T away = mean * rstd;
+  return away > Real<T>(4) || away < Real<T>(-4);
+}
+template <class T>
+OPTLAB_HD typename Number<T>::Mask mean_is_far(Dual<T> mean, Dual<T> rstd) {
+  return mean_is_far<T>(mean.v, rstd.v) || mean_is_far<T>(mean.d, rstd.v);
+}
+
+/// What batch normalization takes from the slopes u of a column, their mean and the part along x_hat, with the drift in
+/// x_hat: it leaves (u + c + (x - mean) k) b. The sum with x_hat is free of the drift.
 template <class T, class R>
 struct Projection {
   T b, c, k;
-  OPTLAB_HD Projection(T gamma, T rstd, T sum, T sum_with_x, R rows) : b(gamma * rstd) {
-    c = -(b * (sum / rows));
-    k = -(rstd * (b * (sum_with_x / rows)));
+  OPTLAB_HD Projection(T gamma, T rstd, T sum, T sum_with_x, T drift, R rows) : b(gamma * rstd) {
+    const T along = sum_with_x / rows;
+    k = -(rstd * along);
+    c = along * drift - sum / rows;
   }
 };
 

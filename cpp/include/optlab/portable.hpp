@@ -52,6 +52,7 @@ struct Number<float> {
 #endif
   static OPTLAB_HD float splat(float x) { return x; }
   static OPTLAB_HD float select(bool m, float a, float b) { return m ? a : b; }
+  static OPTLAB_HD bool any(bool m) { return m; }
   static OPTLAB_HD float from_signed(Bits b) { return static_cast<float>(static_cast<i32>(b)); }
 };
 
@@ -81,6 +82,7 @@ struct Number<double> {
 #endif
   static OPTLAB_HD double splat(double x) { return x; }
   static OPTLAB_HD double select(bool m, double a, double b) { return m ? a : b; }
+  static OPTLAB_HD bool any(bool m) { return m; }
 };
 
 template <class T>

@@ -10,10 +10,10 @@ enum class StopKind : i64 { grad_norm, value, distance, box, nonfinite };
 /// The reason of a run that a perturbation did not help; those of the rules are counted from 1.
 inline constexpr i64 kNoDecrease = -1;
 
+/// What a coordinate adds to the squared distance.
 template <class T>
-OPTLAB_HD T distance_term(T x, T center, T weight) {
-  const T d = x - center;
-  return weight * (d * d);
+OPTLAB_HD T distance_term(T apart, T weight) {
+  return weight * (apart * apart);
 }
 
 /// The larger of what was worst so far and of the excess of x over the bounds.

@@ -57,20 +57,4 @@ class Sum {
   CarriedTotal<T> total_;
 };
 
-/// The norm of a point, whose segments are summed each for itself.
-template <class T>
-class NormOfSegments {
- public:
-  OPTLAB_HD void add(T element) { segment_.add(element * element); }
-  OPTLAB_HD void end_segment() {
-    total_.add(segment_.result());
-    segment_ = Sum<T>();
-  }
-  OPTLAB_HD T result() const { return sqrt<T>(total_.result()); }
-
- private:
-  Sum<T> segment_;
-  CarriedTotal<T> total_;
-};
-
 }  // namespace optlab

@@ -4,7 +4,7 @@
 
 namespace optlab {
 
-struct Adadelta : ElementRule {
+struct Adadelta : DividingRule {
   enum Parameter { lr, rho, epsilon, parameters };
   enum Constant { rate, keep, fresh, eps, constants };
   static constexpr int states = 2;
@@ -15,10 +15,10 @@ struct Adadelta : ElementRule {
     c[fresh] = 1.0 - p[rho];
     c[eps] = p[epsilon];
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[keep] * s[0] + c[fresh] * (g * g);
-    const T move = sqrt<T>(s[1] + c[eps]) / sqrt<T>(s[0] + c[eps]) * g;
+    const T move = quotient<rare, T>(sqrt<T>(s[1] + c[eps]), sqrt<T>(s[0] + c[eps])) * g;
     s[1] = c[keep] * s[1] + c[fresh] * (move * move);
     x = x - c[rate] * move;
   }

@@ -4,7 +4,7 @@
 
 namespace optlab {
 
-struct Adagrad : ElementRule {
+struct Adagrad : DividingRule {
   enum Parameter { lr, lr_decay, epsilon, parameters };
   enum Constant { rate, eps, constants };
   static constexpr int states = 1;
@@ -13,10 +13,10 @@ struct Adagrad : ElementRule {
     c[rate] = p[lr] / (1.0 + p[lr_decay] * static_cast<double>(step));
     c[eps] = p[epsilon];
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = s[0] + g * g;
-    x = x - c[rate] * (g / (sqrt<T>(s[0]) + c[eps]));
+    x = x - c[rate] * quotient<rare, T>(g, sqrt<T>(s[0]) + c[eps]);
   }
 };
 

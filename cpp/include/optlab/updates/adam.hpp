@@ -23,7 +23,7 @@ struct Moments {
 };
 
 template <bool amsgrad>
-struct Adam : ElementRule {
+struct Adam : DividingRule {
   enum Parameter { lr, beta1, beta2, epsilon, bias_correction, parameters };
   enum Constant { rate = Moments::constants, root, eps, constants };
   static constexpr int states = 2 + amsgrad;
@@ -37,12 +37,12 @@ struct Adam : ElementRule {
     c[root] = 1.0 / sqrt<T>(select<T>(corrected, one_minus_power(p[beta2], t), one));
     c[eps] = p[epsilon];
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     Moments::step(g, s, c);
     T v = s[1];
     if constexpr (amsgrad) v = s[2] = select<T>(s[2] > v, s[2], v);
-    x = x - c[rate] * (s[0] / (sqrt<T>(v) * c[root] + c[eps]));
+    x = x - c[rate] * quotient<rare, T>(s[0], sqrt<T>(v) * c[root] + c[eps]);
   }
 };
 

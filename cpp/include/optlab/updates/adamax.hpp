@@ -4,7 +4,7 @@
 
 namespace optlab {
 
-struct Adamax : ElementRule {
+struct Adamax : DividingRule {
   enum Parameter { lr, beta1, beta2, epsilon, parameters };
   enum Constant { rate, keep1, fresh1, keep2, eps, constants };
   static constexpr int states = 2;
@@ -16,12 +16,12 @@ struct Adamax : ElementRule {
     c[keep2] = p[beta2];
     c[eps] = p[epsilon];
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[keep1] * s[0] + c[fresh1] * g;
     const T decayed = c[keep2] * s[1], seen = select<T>(g < T{}, -g, g) + c[eps];
     s[1] = select<T>(decayed > seen, decayed, seen);  // a NaN gradient is kept, as every comparison with it fails
-    x = x - c[rate] * (s[0] / s[1]);
+    x = x - c[rate] * quotient<rare, T>(s[0], s[1]);
   }
 };
 

@@ -14,7 +14,7 @@ struct AveragedMomentum : ElementRule {
     c[keep] = p[momentum];
     c[fresh] = 1.0 - p[momentum];
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[keep] * s[0] + c[fresh] * g;
     x = x - c[rate] * s[0];

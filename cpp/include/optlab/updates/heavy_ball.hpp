@@ -13,7 +13,7 @@ struct HeavyBall : ElementRule {
     c[lr] = p[lr];
     c[momentum] = p[momentum];
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[momentum] * s[0] - c[lr] * g;
     x = x + s[0];

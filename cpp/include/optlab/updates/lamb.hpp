@@ -6,8 +6,9 @@
 namespace optlab {
 
 struct Lamb : LayerwiseRule {
+  static constexpr bool divides = true;
   enum Parameter { lr, beta1, beta2, epsilon, own_decay, parameters };
-  enum Constant { rate = Moments::constants, mean, root, eps, decay, constants };
+  enum Constant { rate = Moments::constants, mean, root, eps, decay, first, last, constants };
   static constexpr int states = 2;
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64 step, T* c) {
@@ -18,26 +19,34 @@ struct Lamb : LayerwiseRule {
     c[root] = 1.0 / sqrt<T>(one_minus_power(p[beta2], t));
     c[eps] = p[epsilon];
     c[decay] = p[own_decay];
+    c[first] = c[last] = Number<T>::splat(1.0);
   }
-  /// Moves the averages; the direction has to be known before its norm.
   template <class T>
-  static OPTLAB_HD T measure(T x, T g, T* s, const T* c) {
+  static OPTLAB_HD void observe(T g, T* s, const T* c) {
     Moments::step(g, s, c);
-    return direction(x, s, c);
+  }
+  template <bool rare, class T>
+  static OPTLAB_HD T measure(T x, T, const T* s, const T* c) {
+    return direction<rare>(x, s, c);
   }
   template <class T>
-  static OPTLAB_HD void adapt(T x_norm, T u_norm, T* c) {
-    c[rate] = c[rate] * select<T>(x_norm == T{} || u_norm == T{}, Number<T>::splat(Real<T>(1)), x_norm / u_norm);
+  static OPTLAB_HD void adapt(ScaledNorm<T> w, ScaledNorm<T> u, T* c) {
+    const T one = Number<T>::splat(Real<T>(1));
+    const auto vanishes = w.root == T{} || u.root == T{};
+    c[rate] = c[rate] * select<T>(vanishes, one, w.root / u.root);
+    c[first] = select<T>(vanishes, one, u.scale);
+    c[last] = select<T>(vanishes, one, one / w.scale);
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T, T* s, const T* c) {
-    x = x - c[rate] * direction(x, s, c);
+    const T along = direction<rare>(x, s, c);
+    x = x - (rare ? c[rate] * (along * c[first]) * c[last] : c[rate] * along);
   }
 
  private:
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD T direction(T x, const T* s, const T* c) {
-    return c[mean] * s[0] / (sqrt<T>(s[1]) * c[root] + c[eps]) + c[decay] * x;
+    return quotient<rare, T>(c[mean] * s[0], sqrt<T>(s[1]) * c[root] + c[eps]) + c[decay] * x;
   }
 };
 

@@ -6,7 +6,7 @@
 
 namespace optlab {
 
-struct NAdam : ElementRule {
+struct NAdam : DividingRule {
   enum Parameter { lr, beta1, beta2, epsilon, momentum_decay, parameters };
   enum Constant { now = Moments::constants, ahead, root, eps, constants };
   static constexpr int states = 2;
@@ -23,10 +23,10 @@ struct NAdam : ElementRule {
     c[root] = 1.0 / sqrt<T>(one_minus_power(p[beta2], t));
     c[eps] = p[epsilon];
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     Moments::step(g, s, c);
-    x = x - (c[now] * g + c[ahead] * s[0]) / (sqrt<T>(s[1]) * c[root] + c[eps]);
+    x = x - quotient<rare, T>(c[now] * g + c[ahead] * s[0], sqrt<T>(s[1]) * c[root] + c[eps]);
   }
 
  private:

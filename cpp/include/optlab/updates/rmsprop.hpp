@@ -6,7 +6,7 @@
 namespace optlab {
 
 template <bool centered, bool with_momentum>
-struct RmsProp : ElementRule {
+struct RmsProp : DividingRule {
   enum Parameter { lr, alpha, epsilon, momentum, parameters };
   enum Constant { rate, keep, fresh, eps, inertia, constants };
   static constexpr int states = 1 + centered + with_momentum;
@@ -18,7 +18,7 @@ struct RmsProp : ElementRule {
     c[eps] = p[epsilon];
     c[inertia] = p[momentum];
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[keep] * s[0] + c[fresh] * (g * g);
     T variance = s[0];
@@ -27,7 +27,7 @@ struct RmsProp : ElementRule {
       variance = s[0] - s[1] * s[1];
       variance = select<T>(variance < T{}, T{}, variance);  // rounding alone can make it negative
     }
-    const T move = g / (sqrt<T>(variance) + c[eps]);
+    const T move = quotient<rare, T>(g, sqrt<T>(variance) + c[eps]);
     if constexpr (with_momentum) {
       T& buffer = s[1 + centered];
       buffer = c[inertia] * buffer + move;

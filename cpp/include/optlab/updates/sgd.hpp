@@ -19,7 +19,7 @@ struct SgdConstants : ElementRule {
 
 struct Sgd : SgdConstants {
   static constexpr int states = 0;
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T*, const T* c) {
     x = x - c[lr] * g;
   }
@@ -27,7 +27,7 @@ struct Sgd : SgdConstants {
 
 struct SgdMomentum : SgdConstants {
   static constexpr int states = 1;
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[momentum] * s[0] + c[dampening] * g;
     x = x - c[lr] * s[0];
@@ -36,7 +36,7 @@ struct SgdMomentum : SgdConstants {
 
 struct SgdNesterov : SgdConstants {
   static constexpr int states = 1;
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[momentum] * s[0] + c[dampening] * g;
     x = x - c[lr] * (g + c[momentum] * s[0]);

@@ -5,7 +5,7 @@
 
 namespace optlab {
 
-struct SparseAdam : ElementRule {
+struct SparseAdam : DividingRule {
   enum Parameter { lr, beta1, beta2, epsilon, parameters };
   enum Constant { rate = Moments::constants, eps, constants };
   static constexpr int states = 2;
@@ -16,10 +16,10 @@ struct SparseAdam : ElementRule {
     c[rate] = p[lr] * sqrt<T>(one_minus_power(p[beta2], t)) / one_minus_power(p[beta1], t);
     c[eps] = p[epsilon];
   }
-  template <class T>
+  template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     Moments::step(g, s, c);
-    x = x - c[rate] * (s[0] / (sqrt<T>(s[1]) + c[eps]));
+    x = x - c[rate] * quotient<rare, T>(s[0], sqrt<T>(s[1]) + c[eps]);
   }
 };
 

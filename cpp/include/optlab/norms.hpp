@@ -1,0 +1,124 @@
+// Norms of numbers whose squares may leave the range of their type, and what a step makes of a norm. Numbers are
+// brought into range by powers of two, which are exact: where the squares are in range, all bits are those of the plain
+// sum.
+#pragma once
+#include "loops/sum.hpp"
+#include "special.hpp"
+
+namespace optlab {
+
+/// A sum of squares below `low` may have lost some that vanish; `up` and `down` bring such numbers, and those whose
+/// squares overflow, back into range.
+template <class R>
+struct SquareRange;
+template <>
+struct SquareRange<float> {
+  static constexpr float low = 0x1p-90f, up = 0x1p90f, down = 0x1p-80f;
+};
+template <>
+struct SquareRange<double> {
+  static constexpr double low = 0x1p-700, up = 0x1p600, down = 0x1p-600;
+};
+
+/// What numbers have to be multiplied by, given the sum of their squares: 1 where that is in range.
+template <class T>
+OPTLAB_HD T scale_of_squares(T total) {
+  using Range = SquareRange<Real<T>>;
+  const T one = Number<T>::splat(1), scale = select<T>(total < Range::low, Number<T>::splat(Range::up), one);
+  return select<T>((total - total) == T{}, scale, Number<T>::splat(Range::down));
+}
+
+/// A norm as root / scale, where scale is a power of two: the norm itself may be out of range.
+template <class T>
+struct ScaledNorm {
+  T root, scale;
+  OPTLAB_HD T value() const { return root / scale; }
+};
+
+/// The two ways in which a sum of squares takes its numbers.
+struct AsTheyAre {
+  static constexpr bool first_time = true;
+  template <class P>
+  OPTLAB_HD P operator()(P x) const {
+    return x;
+  }
+};
+template <class T>
+struct ScaledBy {
+  static constexpr bool first_time = false;
+  T scale;
+  template <class P>
+  OPTLAB_HD P operator()(P x) const {
+    return x * scale;
+  }
+};
+
+/// The norm of the numbers whose squares sum_with(f) adds up, each number x as f(x).
+template <class T, class SumWith>
+OPTLAB_HD ScaledNorm<T> scaled_norm(const SumWith& sum_with) {
+  const T total = sum_with(AsTheyAre{}), scale = scale_of_squares(total);
+  if (!Number<T>::any(scale != Number<T>::splat(1))) return {sqrt<T>(total), scale};
+  return {sqrt<T>(T(sum_with(ScaledBy<T>{scale}))), scale};
+}
+
+/// The norm of a point, whose segments are summed each for itself.
+template <class T>
+class SquaresOfSegments {
+ public:
+  OPTLAB_HD void add(T element) { segment_.add(element * element); }
+  OPTLAB_HD void end_segment() {
+    total_.add(segment_.result());
+    segment_ = Sum<T>();
+  }
+  OPTLAB_HD T result() const { return total_.result(); }
+
+ private:
+  Sum<T> segment_;
+  CarriedTotal<T> total_;
+};
+
+/// 2^-e for a normal x in [2^e, 2^(e + 1)).
+template <class T>
+OPTLAB_HD T inverse_power_of_two(T x) {
+  const Bits<T> one = Number<T>::bits(Number<T>::splat(1)), infinite = Bits<T>{} + ConstantsOf<T>::infinity;
+  return Number<T>::from_bits(one + one - (Number<T>::bits(x) & infinite));
+}
+
+/// The factor that shortens a vector, as two: x * unit * factor stays in range where x times their product need not.
+/// unit is a power of two.
+template <class T>
+struct Shortening {
+  T unit, factor;
+  OPTLAB_HD T product() const { return unit * factor; }
+  /// Whether the product lost digits, or all of them.
+  OPTLAB_HD typename Number<T>::Mask split() const { return product() < ConstantsOf<T>::tiny; }
+};
+
+/// bound / (norm + margin)
+template <class T>
+OPTLAB_HD Shortening<T> over_norm(Real<T> bound, ScaledNorm<T> norm, Real<T> margin) {
+  const T one = Number<T>::splat(1), length = norm.root + margin * norm.scale;
+  const auto large = length > one && (length - length) == T{};
+  const T inverse = select<T>(large, inverse_power_of_two(length), one);
+  return {norm.scale * inverse, bound / (length * inverse)};
+}
+
+/// min(1, bound / (norm + 1e-6)), as PyTorch clips; NaN of a norm that is NaN.
+template <class T>
+OPTLAB_HD Shortening<T> clip_factor(ScaledNorm<T> norm, Real<T> bound) {
+  const Shortening<T> by = over_norm<T>(bound, norm, Real<T>(1e-6));
+  const T one = Number<T>::splat(1);
+  const auto inside = by.product() > one;
+  return {select<T>(inside, one, by.unit), select<T>(inside, one, by.factor)};
+}
+
+/// min(1, bound / norm); 1 of a norm that is NaN.
+template <class T>
+OPTLAB_HD Shortening<T> projection_factor(ScaledNorm<T> norm, Real<T> bound) {
+  const Shortening<T> by = over_norm<T>(bound, norm, Real<T>(0));
+  const T one = Number<T>::splat(1);
+  const auto outside = by.product() < one;
+  return {select<T>(outside, by.unit, one), select<T>(outside, by.factor, one)};
+}
+
+}  // namespace optlab
