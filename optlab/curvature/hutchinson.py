@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.curvature.blocks import blocks
+from optlab.blocks import blocks
 from optlab.curvature.checks import one_of
 from optlab.curvature.probes import DISTRIBUTIONS, Estimate, mean_of, probe_count
 from optlab.curvature.probes import probes as probes_of

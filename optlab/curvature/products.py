@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.curvature.blocks import blocks
+from optlab.blocks import blocks
 from optlab.curvature.checks import landscape, same_bits, vector
 from optlab.errors import ConvergenceError
 from optlab.landscape import Landscape

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.curvature.blocks import blocks
+from optlab.blocks import blocks
 from optlab.curvature.checks import landscape, rows
 from optlab.curvature.plane import Plane, axes_of
 from optlab.landscape import Landscape
