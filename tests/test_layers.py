@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ops",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
     ("gpu",),
-    ("files", "threads", "checks", "errors", "blocks"),
+    ("files", "threads", "checks", "errors", "blocks", "refusals"),
     ("kernels",),
 )
 SIBLINGS = {"optim", "landscapes"}

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.blocks import blocks
-from optlab.curvature.checks import one_of
 from optlab.curvature.probes import DISTRIBUTIONS, Estimate, mean_of, probe_count
 from optlab.curvature.probes import probes as probes_of
 from optlab.curvature.products import Products
 from optlab.landscape import Landscape
+from optlab.refusals import one_of
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.blocks import blocks
-from optlab.curvature.checks import landscape, same_bits, vector
 from optlab.errors import ConvergenceError
 from optlab.landscape import Landscape
+from optlab.refusals import landscape, same_bits, vector
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.blocks import blocks
-from optlab.curvature.checks import landscape, rows
 from optlab.curvature.plane import Plane, axes_of
 from optlab.landscape import Landscape
+from optlab.refusals import landscape, rows
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]
