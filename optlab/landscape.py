@@ -52,11 +52,13 @@ class Landscape:
         layout: The segments of x.
         averages: How many numbers are averaged over the batches of a run, as the statistics of batch normalization.
         stochastic: Whether each step draws what :meth:`sample` would freeze, as dropout does.
+        exact_hvp: Whether :meth:`hvp` is computed, and not a difference of gradients or missing.
     """
 
     n_samples: int | None = None
     averages: int = 0
     stochastic: bool = False
+    exact_hvp: bool = True
     minimum: float | None = None
 
     def __init__(
@@ -126,6 +128,14 @@ class Landscape:
     def sample(self, seed: int, step: int, run: int = 0, batch_size: int | None = None) -> Landscape:
         """This landscape with its randomness frozen; one without randomness is its own sample."""
         return self
+
+    def precise(self) -> Landscape:
+        """The same function for float64 points: itself, where it takes them."""
+        return self
+
+    def complex_value(self, z: Array) -> Array | None:
+        """F at complex points ``(runs, dim)``, from which :func:`optlab.check_gradient` takes slopes; None without."""
+        return None
 
     def surface(self, dtype: np.dtype[Any]) -> Surface:
         """The landscape on the GPU for a number type.

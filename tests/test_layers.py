@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("study",),
     ("optim", "landscapes"),
     ("ops",),
+    ("derivatives",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
     ("gpu",),
     ("files", "threads", "checks", "errors", "blocks", "refusals"),

@@ -320,6 +320,16 @@ def test_hessians_refuse_other_points(name: str, shape: tuple[int, ...]) -> None
         f.hessian(np.zeros(shape))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "dim"), [(name, dim) for name, dim in EVERY if dim <= 64 or dim == 1000])
+def test_check_gradient_finds_nothing_wrong(name: str, dim: int, dtype: Any) -> None:
+    f = CASES[name].make(dim)
+    special = [f.start[None], *(given[:3] for given in (f.minima, f.saddles) if given is not None)]
+    x = np.concatenate([points(f, 10 if dim < 100 else 2, dtype), *special]).astype(dtype)
+    found = ol.check_gradient(f, x, coordinates=100)
+    assert found.ok and found.products is not None, str(found)
+
+
 # ---------------------------------------------------------------- the declared truth
 
 
