@@ -76,7 +76,7 @@ def study(table: np.ndarray, seed: int, p: Params) -> tuple[float, ...]:
     minima, label = limits(f, 1 / bound(table, 2), np.concatenate(starts), p)
     value = f.value(minima)
     hit = np.isin(label, np.flatnonzero(value < value.min() + SAME))
-    curvature = min(np.linalg.eigvalsh(f.hessian(point))[0] for point in minima)
+    curvature = np.linalg.eigvalsh(f.hessian(minima))[:, 0].min()
     lowest = f.value(lattice(p.certificate, derive_seed(seed, "certificate"))).min()
     depth = (lowest - value.min()) / (bound(table, 1) * PERIOD / p.certificate / np.sqrt(2))
     strictness = curvature / np.sqrt(2 * bound(table, 3) * ARRIVED)

@@ -89,12 +89,12 @@ def chain(p: Params, seed: int) -> dict[str, np.ndarray]:
     options = {"perturbation": OCTOPUS_JUMPS, "seed": derive_seed(seed, "chain"), "record_x": False}
     study = ol.descend(OCTOPUS, rule, x0, p.chain_steps, record=[], **options)
     shown = ol.descend(OCTOPUS, rule, x0[:1], int(study.stop_step[0]), record=1, **options)
-    least = [np.linalg.eigvalsh(OCTOPUS.hessian(x))[0] for x in study.last]
+    least = np.linalg.eigvalsh(OCTOPUS.hessian(study.last))[:, 0]
     stays = ol.descend(OCTOPUS, rule, x0[:1], p.chain_steps, record_x=False)
     return {
         "chain_returned": study.stop_reason == "no_decrease",
         "chain_norm": np.linalg.norm(OCTOPUS.grad(study.last), axis=1),
-        "chain_least": np.array(least),
+        "chain_least": least,
         "chain_above": (OCTOPUS.value(study.last) - OCTOPUS.minimum) / OCTOPUS.depth,
         "shown": (shown.value[:, 0] - OCTOPUS.minimum) / OCTOPUS.depth,
         "shown_norm": shown.grad_norm[:, 0],

@@ -5,6 +5,7 @@ threads and every instruction set.
 """
 
 from optlab import curvature, data, landscapes, nn, ops, random, schedules, stop
+from optlab.derivatives import GradientCheck, check_gradient
 from optlab.descend import descend
 from optlab.gpu.place import device
 from optlab.kernels.select import __version__, bits_version
@@ -42,6 +43,7 @@ __all__ = [
     "AdamW8bit",
     "Adamax",
     "AveragedMomentum",
+    "GradientCheck",
     "HeavyBall",
     "Landscape",
     "NAdam",
@@ -53,6 +55,7 @@ __all__ = [
     "Trajectory",
     "__version__",
     "bits_version",
+    "check_gradient",
     "curvature",
     "data",
     "descend",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from optlab.blocks import blocks
 from optlab.checks import integer
 from optlab.gpu.device import device, on_gpu
 from optlab.gpu.landscape import Surface, check_point, evaluated
@@ -51,11 +52,13 @@ class Landscape:
         layout: The segments of x.
         averages: How many numbers are averaged over the batches of a run, as the statistics of batch normalization.
         stochastic: Whether each step draws what :meth:`sample` would freeze, as dropout does.
+        exact_hvp: Whether :meth:`hvp` is computed, and not a difference of gradients or missing.
     """
 
     n_samples: int | None = None
     averages: int = 0
     stochastic: bool = False
+    exact_hvp: bool = True
     minimum: float | None = None
 
     def __init__(
@@ -93,21 +96,46 @@ class Landscape:
         return self.value(x, batch), self.grad(x, batch)
 
     def hessian(self, x: Array, batch: Array | None = None) -> Array:
-        """The Hessian ``(dim, dim)`` at one point, column by column from :meth:`hvp` and made symmetric.
+        """The Hessian at each point: ``(dim, dim)`` for ``(dim,)``, ``(runs, dim, dim)`` for ``(runs, dim)``.
+
+        Column by column from :meth:`hvp`, as many columns of all runs in one call as fit into a block, and made
+        symmetric: ``(H + Hᵀ) / 2``. A run has the bits that it has alone, where :meth:`hvp` gives it those.
+
+        Args:
+            x: The points, float32 or float64, whose dtype the Hessians have; CuPy arrays where :meth:`hvp` takes them.
+            batch: The samples of a finite sum, the same for all runs.
 
         Raises:
-            ValueError: x has a runs axis.
+            TypeError: x is of another type.
+            ValueError: x has other coordinates, or batch is given where there is no sum.
+
+        Example:
+            >>> import numpy as np, optlab as ol
+            >>> ol.landscapes.StrictSaddle(2).hessian(np.array([[0.0, 0.0], [1.0, 0.0]])).shape
+            (2, 2, 2)
         """
         check_point(x, "x")
-        if x.ndim != 1:
-            raise ValueError(f"x: got shape {x.shape}, expected one point ({self.dim},)")
         xp = device().xp if on_gpu(x) else np
-        columns = self.hvp(xp.tile(x, (self.dim, 1)), xp.eye(self.dim, dtype=x.dtype), batch)
-        return (columns + columns.T) / 2
+        rows, axes = x.reshape(-1, x.shape[-1]), xp.arange(self.dim)
+        columns = xp.empty((len(rows) * self.dim, self.dim), x.dtype)
+        for block in blocks(len(columns), self.dim):
+            column = xp.arange(block.start, block.stop)
+            unit = (column[:, None] % self.dim == axes).astype(x.dtype)
+            columns[block] = self.hvp(rows[column // self.dim], unit, batch)
+        found: Array = columns.reshape(*x.shape, self.dim)
+        return (found + found.swapaxes(-1, -2)) / 2
 
     def sample(self, seed: int, step: int, run: int = 0, batch_size: int | None = None) -> Landscape:
         """This landscape with its randomness frozen; one without randomness is its own sample."""
         return self
+
+    def precise(self) -> Landscape:
+        """The same function for float64 points: itself, where it takes them."""
+        return self
+
+    def complex_value(self, z: Array) -> Array | None:
+        """F at complex points ``(runs, dim)``, from which :func:`optlab.check_gradient` takes slopes; None without."""
+        return None
 
     def surface(self, dtype: np.dtype[Any]) -> Surface:
         """The landscape on the GPU for a number type.

@@ -380,7 +380,7 @@ SCALARS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     # landscapes
     "x_dim": (lambda: SADDLE.value(np.ones(5)), ValueError, "^x: got 5 coordinates, expected 4"),
     "x_dim_custom": (lambda: CUSTOM.value(np.ones(5)), ValueError, "^x: got 5 coordinates, expected 4"),
-    "hessian_of_runs": (lambda: SADDLE.hessian(X), ValueError, r"^x: got shape \(3, 4\), expected one point"),
+    "hessian_dim": (lambda: SADDLE.hessian(np.ones((3, 5))), ValueError, "^x: got 5 coordinates, expected 4"),
     "batch_on_no_sum": (
         lambda: SADDLE.value(X, batch=np.array([0])),
         ValueError,

@@ -29,9 +29,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("study",),
     ("optim", "landscapes"),
     ("ops",),
+    ("derivatives",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
     ("gpu",),
-    ("files", "threads", "checks", "errors"),
+    ("files", "threads", "checks", "errors", "blocks", "refusals"),
     ("kernels",),
 )
 SIBLINGS = {"optim", "landscapes"}

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optlab.checks import integer, real
-from optlab.curvature.checks import finite, one_of
 from optlab.curvature.extremes import precision
 from optlab.curvature.lanczos import lanczos, ritz
 from optlab.curvature.probes import DISTRIBUTIONS, Estimate, mean_of, probe_count, probes
 from optlab.curvature.products import Products
 from optlab.landscape import Landscape
+from optlab.refusals import finite, one_of
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]

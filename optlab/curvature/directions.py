@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.curvature.checks import vector
 from optlab.layout import Layout, Segment, checked
 from optlab.random import derive_seed, normal
+from optlab.refusals import vector
 
 Array = NDArray[Any]
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.checks import integer, real
-from optlab.curvature.checks import one_of
 from optlab.curvature.extremes import Pairs, all_pairs, is_small, largest
 from optlab.curvature.probes import unit_vector
 from optlab.curvature.products import MAX_PRODUCTS, Products
 from optlab.errors import ConvergenceError
 from optlab.landscape import Landscape
+from optlab.refusals import one_of
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.curvature.blocks import blocks
-from optlab.curvature.checks import one_of
+from optlab.blocks import blocks
 from optlab.curvature.probes import DISTRIBUTIONS, Estimate, mean_of, probe_count
 from optlab.curvature.probes import probes as probes_of
 from optlab.curvature.products import Products
 from optlab.landscape import Landscape
+from optlab.refusals import one_of
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]

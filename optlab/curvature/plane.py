@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.curvature.checks import one_of, rows, vector
+from optlab.refusals import one_of, rows, vector
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]

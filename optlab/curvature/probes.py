@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.checks import integer
-from optlab.curvature.checks import one_of
 from optlab.curvature.lanczos import norm
 from optlab.random import derive_seed, integers, normal
+from optlab.refusals import one_of
 
 Vector = NDArray[np.float64]
 DISTRIBUTIONS = ("rademacher", "normal")

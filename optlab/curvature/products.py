@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.curvature.blocks import blocks
-from optlab.curvature.checks import landscape, same_bits, vector
+from optlab.blocks import blocks
 from optlab.errors import ConvergenceError
 from optlab.landscape import Landscape
+from optlab.refusals import landscape, same_bits, vector
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.curvature.blocks import blocks
-from optlab.curvature.checks import landscape, rows
+from optlab.blocks import blocks
 from optlab.curvature.plane import Plane, axes_of
 from optlab.landscape import Landscape
+from optlab.refusals import landscape, rows
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]

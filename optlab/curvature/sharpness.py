@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.checks import integer
-from optlab.curvature.checks import methods, rows
 from optlab.curvature.eigenvalues import tolerance
 from optlab.curvature.extremes import Pairs, all_pairs, allowed, is_small, lanczos_top, measured, scaled
 from optlab.curvature.probes import unit_vector
 from optlab.curvature.products import MAX_PRODUCTS, NotFiniteError, Products
 from optlab.landscape import Landscape
+from optlab.refusals import methods, rows
 from optlab.trajectory import Trajectory
 
 Array = NDArray[Any]

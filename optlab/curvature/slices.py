@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optlab.curvature.checks import finite, landscape, rows, vector
 from optlab.curvature.plane import axes_of
 from optlab.curvature.projection import ProjectedPath, on_plane, projected
 from optlab.landscape import Landscape
+from optlab.refusals import finite, landscape, rows, vector
 
 Array = NDArray[Any]
 Vector = NDArray[np.float64]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from optlab.derivatives import check_gradient
 from optlab.kernels.select import cpu
 from optlab.landscape import Array, Landscape
+from optlab.random import uniform
+
+DRAWN = 3
+"""Points of the box at which a gradient is checked, beside the start."""
 
 
 class Custom(Landscape):
@@ -22,17 +28,21 @@ class Custom(Landscape):
         grad: ``(runs, dim) -> (runs, dim)``.
         hvp: ``(x, v) -> (runs, dim)``; without it, central differences of the gradient with step ε^(1/3) (1 + |x|)
             along v/|v|, whose error is of order ε^(2/3).
+        check: Whether :func:`optlab.check_gradient` compares grad with value, and hvp with grad, at ``start`` and at
+            three seeded points of ``bounds``, those where the value is not finite left out.
         truth: ``minima``, ``saddles``, ``start``, ``bounds``, ``minimum``, as in :class:`optlab.Landscape`.
 
     Raises:
         TypeError: value or grad is not callable, or returns another dtype than that of its point.
-        ValueError: a function returns another shape.
+        ValueError: a function returns another shape, or the check finds a derivative wrong.
 
     Example:
         >>> import numpy as np
         >>> f = Custom(2, value=lambda x: (x**2).sum(1), grad=lambda x: 2 * x, minima=[[0.0, 0.0]])
         >>> f.value_and_grad(np.array([1.0, 2.0]))
         (np.float64(5.0), array([2., 4.]))
+        >>> Custom(2, value=lambda x: (x**2).sum(1), grad=lambda x: 2 * x, check=True).dim
+        2
     """
 
     def __init__(
@@ -41,6 +51,8 @@ class Custom(Landscape):
         value: Callable[[Array], Array],
         grad: Callable[[Array], Array],
         hvp: Callable[[Array, Array], Array] | None = None,
+        *,
+        check: bool = False,
         **truth: Any,
     ) -> None:
         for name, function in (("value", value), ("grad", grad)):
@@ -48,6 +60,29 @@ class Custom(Landscape):
                 raise TypeError(f"{name}: got {function!r}, expected a function of (runs, dim)")
         super().__init__(dim, **truth)
         self._value, self._grad, self._hvp = value, grad, hvp
+        self.exact_hvp = hvp is not None
+        if check:
+            self._check()
+
+    def _check(self) -> None:
+        low, high = self.bounds if self.bounds is not None else (self.start, self.start)
+        drawn = low + (high - low) * uniform((DRAWN, self.dim), seed=0)
+        with np.errstate(all="ignore"):
+            drawn = drawn[np.isfinite(self.value(drawn))]
+        found = check_gradient(self, np.concatenate([self.start[None], drawn]))
+        if not found.ok:
+            raise ValueError(f"check: {found}")
+
+    def complex_value(self, z: Array) -> Array | None:
+        """See :meth:`optlab.Landscape.complex_value`; None where the function does not take them as they are."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of imaginary parts that are discarded
+            try:
+                found = self._value(z)
+            except Exception:  # whatever a function for real numbers raises
+                return None
+        fits = isinstance(found, np.ndarray) and found.dtype.kind == "c" and found.shape == (len(z),)
+        return found if fits else None
 
     def _rows(self, x: Array) -> Array:
         cpu.check_point(x, "x")

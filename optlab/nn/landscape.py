@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,6 +103,7 @@ class NetworkLandscape(CompiledLandscape):
         self.X, self.y = adopt("X", X), _targets(adopt("y", y), loss, mlp.widths[-1])
         self.n_samples = _rows(self.X, self.y)
         self.averages = 2 * mlp.norm_columns
+        self.exact_hvp = not jacobian
         self.stochastic = bool(mlp.dropout or mlp.norm_noise) and frozen is None
         self._guest: dict[Any, Any] = {}
         self.network = self._network()
@@ -185,6 +187,15 @@ class NetworkLandscape(CompiledLandscape):
             integer("run", run, 0, 2**32 - 1),
         )
         return NetworkLandscape(self.mlp, X, y, frozen=frozen, **self.options)
+
+    def precise(self) -> NetworkLandscape:
+        """See :meth:`Landscape.precise`; with noise behind normalization itself, since float64 would draw another."""
+        if self.mlp.dtype == np.float64 or self.mlp.norm_noise:
+            return self
+        mlp = copy.copy(self.mlp)
+        mlp.dtype = np.dtype(np.float64)
+        X, y = (array.astype(np.float64) if array.dtype == np.float32 else array for array in (self.X, self.y))
+        return NetworkLandscape(mlp, X, y, frozen=self.frozen, **self.options | {"products": "float32"})
 
     def outputs(self, theta: Array, layer: int = -1) -> Array:
         """What a layer puts out for all samples, ``(n, its width)``: the logits by default, or hidden units.

@@ -8,7 +8,7 @@ from reference.compare import assert_same_bits, assert_within, eps
 from reference.spectra import NETWORKS, network, orthogonal
 
 import optlab as ol
-from optlab.curvature import blocks
+from optlab import blocks
 
 DISTRIBUTIONS = ("rademacher", "normal")
 SPECTRUM = np.linspace(-2.0, 5.0, 40)

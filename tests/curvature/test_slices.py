@@ -10,7 +10,7 @@ from reference.compare import assert_same_bits, assert_within, eps
 from reference.spectra import network, orthogonal
 
 import optlab as ol
-from optlab.curvature import blocks
+from optlab import blocks
 
 rng = np.random.default_rng(8)
 

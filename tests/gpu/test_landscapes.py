@@ -75,6 +75,12 @@ def test_rows_that_begin_anywhere(device: Device, offset: int) -> None:
     assert not download(memory[:offset]).any() and not download(memory[offset + x.size :]).any()
 
 
+def test_hessians(device: Device) -> None:
+    f = saddle(7, rotation=1)
+    x = starts(f, 3, np.float32)
+    assert_same_bits(download(f.hessian(upload(x))), f.hessian(x))
+
+
 def test_a_single_point_and_the_hessian(device: Device) -> None:
     f = saddle(7, rotation=1)
     x = starts(f, 1, np.float64)[0]

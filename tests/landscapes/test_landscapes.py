@@ -15,6 +15,7 @@ from reference.compare import assert_same_bits, assert_within, eps
 from reference.landscapes import MAJORANT, PLAIN
 
 import optlab as ol
+from optlab import blocks
 
 DTYPES = (np.float32, np.float64)
 SIZES = (1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 70, 1000)
@@ -260,6 +261,73 @@ def test_hessian_is_symmetric_and_holds_the_products(name: str, dim: int, dtype:
         case.twin(dim)(np.abs(x).astype(np.float64), MAJORANT)[2],
     )
     assert_within(hessian, exact, case.roundings * eps(dtype) * major)
+
+
+def small_network(dtype: Any) -> Any:
+    rng = np.random.default_rng(1)
+    mlp = ol.nn.MLP([3, 4, 2], activation="tanh", norm="batch", dtype=np.dtype(dtype).name)
+    return mlp.on(rng.normal(size=(9, 3)).astype(dtype), rng.integers(0, 2, 9))
+
+
+HESSIANS: dict[str, Callable[[Any], Any]] = {  # by dtype
+    "compiled": lambda _: ol.landscapes.StrictSaddle(17, 2, rotation=orthogonal(17)),
+    "network": small_network,
+    "custom": lambda _: ol.landscapes.Custom(7, rastrigin_value, rastrigin_grad, lambda x, v: x[:, ::-1] * v),
+    "custom_differences": lambda _: ol.landscapes.Custom(7, rastrigin_value, rastrigin_grad),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", HESSIANS)
+def test_hessians_of_many_runs_are_those_of_each(name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    f = HESSIANS[name](dtype)
+    x = points(f, 5, dtype)
+    many = f.hessian(x)
+    assert many.shape == (5, f.dim, f.dim) and many.dtype == dtype
+    assert_same_bits(many, many.swapaxes(1, 2))
+    for run in range(5):
+        columns = np.array([f.hvp(x[run], axis) for axis in np.eye(f.dim, dtype=dtype)])
+        assert_same_bits(f.hessian(x[run]), (columns + columns.T) / 2)
+        assert_same_bits(many[run], f.hessian(x[run]))
+    rows: list[int] = []
+    hvp = f.hvp
+    monkeypatch.setattr(f, "hvp", lambda x, *more: (rows.append(len(x)), hvp(x, *more))[1])
+    assert_same_bits(f.hessian(x), many)
+    assert rows == [5 * f.dim]  # all columns of all runs at once
+    for most in (3 * f.dim, 1):  # in pieces that end within a run, and in rows
+        monkeypatch.setattr(blocks, "BLOCK", most)
+        rows.clear()
+        assert_same_bits(f.hessian(x), many)
+        assert max(rows) == max(1, most // f.dim) and sum(rows) == 5 * f.dim
+
+
+def test_hessians_of_many_runs_on_a_batch() -> None:
+    f = ol.landscapes.LeastSquares(*samples(7))
+    x, batch = points(f, 3, np.float64), np.array([4, 8])
+    part = ol.landscapes.LeastSquares(f.A[batch], f.b[batch])
+    assert_same_bits(f.hessian(x, batch=batch), part.hessian(x))
+    network, labels = small_network(np.float64), np.array([2, 5, 8])
+    of_batch = network.mlp.on(network.X[labels], network.y[labels])
+    theta = points(network, 2, np.float64)
+    assert_same_bits(network.hessian(theta, batch=labels), of_batch.hessian(theta))
+
+
+@pytest.mark.parametrize("shape", ((6,), (2, 6), (2, 3), (2, 2, 7), (0, 7)))
+@pytest.mark.parametrize("name", ("compiled", "custom"))
+def test_hessians_refuse_other_points(name: str, shape: tuple[int, ...]) -> None:
+    f = ol.landscapes.Rastrigin(7) if name == "compiled" else HESSIANS[name](np.float64)
+    with pytest.raises(ValueError, match=r"^x: got"):
+        f.hessian(np.zeros(shape))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("name", "dim"), [(name, dim) for name, dim in EVERY if dim <= 64 or dim == 1000])
+def test_check_gradient_finds_nothing_wrong(name: str, dim: int, dtype: Any) -> None:
+    f = CASES[name].make(dim)
+    special = [f.start[None], *(given[:3] for given in (f.minima, f.saddles) if given is not None)]
+    x = np.concatenate([points(f, 10 if dim < 100 else 2, dtype), *special]).astype(dtype)
+    found = ol.check_gradient(f, x, coordinates=100)
+    assert found.ok and found.products is not None, str(found)
 
 
 # ---------------------------------------------------------------- the declared truth

@@ -1,4 +1,4 @@
-"""What every function of curvature asks of a landscape and of arrays, before any work."""
+"""What functions of a landscape ask of it and of arrays, before any work."""
 
 from __future__ import annotations
 
@@ -24,6 +24,19 @@ def vector(name: str, given: Any, dim: int) -> None:
     cpu.check_point(given, name)
     if given.shape != (dim,):
         raise ValueError(f"{name}: got shape {given.shape}, expected one point ({dim},)")
+    finite(name, given)
+
+
+def points(name: str, given: Any, dim: int) -> None:
+    """Refuses whatever is not one or many finite points of dim numbers, float32 or float64.
+
+    Raises:
+        TypeError: it is no float32 or float64 array.
+        ValueError: its shape is another, or a number is not finite.
+    """
+    cpu.check_point(given, name)
+    if given.shape[-1] != dim:
+        raise ValueError(f"{name}: got shape {given.shape}, expected ({dim},) or (runs, {dim})")
     finite(name, given)
 
 
@@ -68,9 +81,18 @@ def landscape(f: Any, x: Any) -> None:
     """
     methods(f)
     vector("x", x, f.dim)
+    frozen(f)
+    same_bits("values", f.value(x), f.value(x))
+
+
+def frozen(f: Any) -> None:
+    """Refuses a landscape that says that it is random.
+
+    Raises:
+        ValueError: it does.
+    """
     if getattr(f, "stochastic", False):
         raise ValueError(f"f: got a landscape with dropout or noise, which draws at every step; {FREEZE}")
-    same_bits("values", f.value(x), f.value(x))
 
 
 def methods(f: Any) -> None:
