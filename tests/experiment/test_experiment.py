@@ -43,7 +43,7 @@ def test_parameters_are_defaults_then_quick_then_settings() -> None:
         ({"title": " "}, "title of experiment 'toy' must not be empty"),
         ({"params": {"size": None}}, "parameter 'size' must be"),
         ({"quick": {"sizes": 3}}, "unknown parameter 'sizes'; did you mean 'size'"),
-        ({"quick": {"size": 3.0}}, "parameter 'size' must be an integer"),
+        ({"quick": {"size": 3.0}}, "parameter 'size' must be a whole number"),
     ],
 )
 def test_a_mistake_in_the_declaration_shows_at_once(changes: dict[str, Any], message: str) -> None:
