@@ -40,7 +40,7 @@ def claims(data, p):
     return [bounded("root", "a root", float(data["loss"][0]) ** 0.5, (0, 1)), bounded("size", "size", p.size, (0, 9))]
 
 experiment = Experiment(
-    name="toy", title="Toy", source="B", question="What?", params={"x": 1.0, "rule": "a", "size": 3},
+    title="Toy", source="B", question="What?", params={"x": 1.0, "rule": "a", "size": 3},
     quick={}, compute=compute, plot=plot, claims=claims,
 )
 """
