@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ops",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
     ("gpu",),
-    ("files", "threads", "checks", "errors"),
+    ("files", "threads", "checks", "errors", "remedies"),
     ("kernels",),
 )
 SIBLINGS = {"optim", "landscapes"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from optlab.kernels.select import cpu
 from optlab.landscape import Array, Landscape
+from optlab.remedies import check_point
 
 
 class Custom(Landscape):
@@ -50,7 +50,7 @@ class Custom(Landscape):
         self._value, self._grad, self._hvp = value, grad, hvp
 
     def _rows(self, x: Array) -> Array:
-        cpu.check_point(x, "x")
+        check_point(x, "x")
         if x.shape[-1] != self.dim:
             raise ValueError(f"x: got {x.shape[-1]} coordinates, expected {self.dim}")
         return x.reshape(-1, self.dim)
@@ -58,7 +58,7 @@ class Custom(Landscape):
     @staticmethod
     def _like(given: Array, name: str, x: Array, write: bool = False) -> Array:
         """The rows of an array that must be as x is."""
-        cpu.check_point(given, name, write)
+        check_point(given, name, write)
         if given.dtype != x.dtype:
             raise TypeError(f"{name}: got dtype {given.dtype}, expected {x.dtype}")
         if given.shape != x.shape:
