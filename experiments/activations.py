@@ -223,7 +223,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="activations",
     title="A unit learns through its slope: the sigmoid passes on a quarter at most, a dead ReLU nothing",
     source="Additional Techniques, Basic Methods and Tricks, Regularization and Optimization, Important Techniques",
     question="What do the activation functions and their slopes look like, and what does a slope of 0 cost?",

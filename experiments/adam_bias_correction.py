@@ -215,7 +215,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="adam_bias_correction",
     title="Without bias correction Adam's first steps are too long: s is too small by more than m",
     source="Additional Techniques for Training Neural Networks; Regularization and Optimization (notebook), Adam",
     question="What do Adam's moments and steps look like without bias correction?",

@@ -211,7 +211,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="adam_grid",
     title="Without memory Adam is sign descent; momentum needs a memory of squares, or its steps have no bound",
     source="Regularization and Optimization (notebook), Adam",
     question="What do Adam's β₁ and β₂ do on x cos(0.15πx), twenty steps of 0.7 from 15, and where does ε stand?",

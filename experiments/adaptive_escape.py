@@ -212,7 +212,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="adaptive_escape",
     title="Where noise is small along the way out, RMSprop leaves a saddle sooner than SGD at the same noise floor",
     source="Training DNNs: Basic Methods and Tricks, adaptive methods; Staib et al. 2019",
     question="Does dividing by the size of the gradient help to leave a saddle?",

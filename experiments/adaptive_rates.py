@@ -270,7 +270,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="adaptive_rates",
     title="A rate for every weight learns rare features soon, as long as the axes are the right ones",
     source="Additional Techniques; Training DNNs; Training neural networks 2: Adagrad and RMSprop",
     question="What do rates of their own give to weights that are seldom used, and what does it depend on?",

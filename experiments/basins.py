@@ -184,7 +184,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="basins",
     title="On a nonconvex function the start decides where gradient descent ends",
     source="Training DNNs: Basic Methods and Tricks, convex and nonconvex functions",
     question="Which starts reach the global minimum?",

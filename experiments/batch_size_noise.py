@@ -164,7 +164,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="batch_size_noise",
     title="Small batches make the loss oscillate; decay calms it, and large and small batches test alike",
     source="Additional Techniques; Training neural networks 2: batch size",
     question="What does the noise of small batches do, and does it cost accuracy?",

@@ -229,7 +229,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="batch_size_scaling",
     title="Twice the batch is half the steps, up to the critical batch; beyond it buys nothing",
     source="Training neural networks 2: batch size; Zhang et al. 2019, McCandlish et al. 2018, Shallue et al. 2019",
     question="How many steps does a larger batch save, and how does the best learning rate go with it?",

@@ -182,7 +182,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="batch_vs_lr",
     title="Growing the batch does by the epoch what dividing the learning rate does, with fewer steps",
     source="Training neural networks 2: batch size and learning rate; Smith et al. 2018",
     question="Is a batch grown by k the same as a learning rate divided by k?",

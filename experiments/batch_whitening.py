@@ -257,7 +257,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="batch_whitening",
     title="Batch normalization equalizes the variances and leaves the correlations; whitening takes both",
     source="Training DNNs: whitening",
     question="What does whitening a hidden batch do that batch normalization does not, and by which of its roots?",

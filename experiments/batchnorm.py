@@ -328,7 +328,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="batchnorm",
     title="Batch normalization lets SGD take more than twice the step, and makes a batch more than its samples",
     source="Additional Techniques; Training DNNs; Important Techniques: batch normalization",
     question="What does normalization by the batch allow, what does it make redundant, and what does it mix?",

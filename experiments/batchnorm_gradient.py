@@ -198,7 +198,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="batchnorm_gradient",
     title="The lecture's backward steps of batch normalization lack a factor; with it they are the gradient",
     source="Important Techniques in Neural Network Training, batch normalization",
     question="Are the printed backward steps of batch normalization its gradient, and is the fused kernel?",

@@ -164,7 +164,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="batchnorm_only",
     title="Scales and shifts of batch normalization, trained alone, learn from random features",
     source="Important Techniques: batch normalization on random features",
     question="How much can a network learn whose weights stay as they were drawn?",

@@ -402,7 +402,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="benign_problems",
     title="Many nonconvex problems over matrices have no bad minima, and noise leaves their saddles",
     source="Important Techniques in Neural Network Training: problems whose local minima are all global",
     question="Does noisy gradient descent reach the global minimum from everywhere, and what does it take?",

@@ -150,7 +150,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="bias_variance",
     title="Test error is bias², variance and noise: more features trade one for the other, more units lower bias",
     source="Additional Techniques; the notebook: underfitting and overfitting",
     question="What is the test error made of, and how does it depend on the capacity of the model?",

@@ -184,7 +184,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="conditioning",
     title="Gradient descent's cost grows with the condition number, momentum's with its square root",
     source="Training DNNs: Basic Methods and Tricks; Training neural networks 2: conditioning",
     question="How do curvatures that differ slow each method down?",

@@ -240,7 +240,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="constraints",
     title="A constraint holds exactly where a penalty is off or slow; on a ball the two are one",
     source="Training DNNs; Training neural networks 2: constraints and penalties",
     question="What do norm balls, orthonormal columns and binary weights give that penalties do not?",

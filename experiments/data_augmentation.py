@@ -300,7 +300,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="data_augmentation",
     title="Changed images help a small data set if they could have been in it, and still show what their label says",
     source="Additional Techniques; Training DNNs; the notebook: data augmentation; MixUp, CutMix",
     question="When does training on changed copies of few images lower the test error, and when does it raise it?",

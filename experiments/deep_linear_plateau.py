@@ -295,7 +295,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="deep_linear_plateau",
     title="Three linear layers have no bad minima, but a plateau where two have a saddle",
     source="Important Techniques in Neural Network Training: deep linear networks; Kawaguchi 2016",
     question="What does depth alone do to a loss: which saddles are strict, and how long does it take to leave?",

@@ -233,7 +233,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="dropout",
     title="Dropout trains many thinned networks at once; their average overfits less",
     source="Additional Techniques; Training DNNs; Training neural networks 2; the notebook: dropout",
     question="What does dropout keep, what is the network at test, and what does it do to overfitting?",

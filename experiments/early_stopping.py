@@ -182,7 +182,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="early_stopping",
     title="Training that stops early fits the law and not the noise, as a ridge does",
     source="Additional Techniques; Training DNNs; Training neural networks 2; the notebook: early stopping",
     question="What does stopping early restore, what is it equal to, and why is a small gradient no sign to stop?",

@@ -248,7 +248,6 @@ def animate(data: Data, p: Params) -> Iterator[Figure]:
 
 
 experiment = Experiment(
-    name="edge_of_stability",
     title="Gradient descent sharpens the loss until its step no longer stands there, and trains on at that edge",
     source="Theory of training: curvature along the path (Cohen et al. 2021)",
     question="Which curvature does gradient descent with step η seek, and does it need to stay below 2/η?",

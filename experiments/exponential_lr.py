@@ -189,7 +189,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="exponential_lr",
     title="Behind batch normalization weight decay is nothing but a learning rate that grows exponentially",
     source="Important Techniques: batch normalization and weight decay",
     question="What does weight decay do to weights whose scale the loss does not see?",

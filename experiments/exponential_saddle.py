@@ -249,7 +249,6 @@ def animate(data: Data, p: Params) -> Iterator[Figure]:
 
 
 experiment = Experiment(
-    name="exponential_saddle",
     title="Each saddle holds gradient descent κ times longer than the one before; perturbed, it leaves all alike",
     source="Important Techniques in Neural Network Training, escaping saddle points; Du et al. 2017",
     question="Does gradient descent from a random start pass many saddles in a reasonable time?",

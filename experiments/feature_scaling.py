@@ -244,7 +244,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="feature_scaling",
     title="Standardizing features cures different scales, and nothing else; whitening cures dependence, too",
     source="Training DNNs: Basic Methods and Tricks, normalization of features",
     question="What do centring, normalization and whitening do to the condition number, and to descent?",

@@ -295,7 +295,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="gd_vs_sgd",
     title="Gradient descent wins by iteration, stochastic gradient descent by epoch, until it stops at a noise floor",
     source="Training DNNs: Basic Methods and Tricks, gradient descent against stochastic gradient descent",
     question="What does a step on one sample buy, and what does it cost?",

@@ -202,7 +202,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="gradient_clipping",
     title="Unclipped, one step at the cliff undoes the training; clipping its norm keeps the step and arrives",
     source="Important Techniques: gradient clipping",
     question="What does one huge gradient do to training, and what does clipping change?",

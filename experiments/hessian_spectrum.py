@@ -230,7 +230,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="hessian_spectrum",
     title="A network's Hessian is flat but for about as many directions as there are classes",
     source="Theory of training: spectral density by Lanczos quadrature (Ghorbani, Krishnan and Xiao 2019)",
     question="What do the eigenvalues of a network's Hessian look like, and how are they found without the matrix?",

@@ -251,7 +251,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="hyperparameter_search",
     title="Random search beats a grid where few parameters matter; where all do, a model of what was seen beats chance",
     source="Additional Techniques; Training DNNs; Training 2; notebook: hyperparameter search",
     question="How are hyperparameters found with few trials?",

@@ -164,7 +164,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="init_variance",
     title="Unscaled weights multiply the variance by n_in a layer; He's keep it through layers of ReLU",
     source="Additional Techniques; Training DNNs; the notebook; Important Techniques: initialization",
     question="How does the variance of what a layer puts out depend on n_in, and what becomes of it in 30 layers?",

@@ -295,7 +295,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="initialization",
     title="A deep network trains only from weights that pass its signal on; equal weights never part",
     source="Additional Techniques; Training DNNs; Important Techniques: initialization",
     question="What do Xavier, Kaiming, PyTorch, orthogonal, Defazio–Bottou, equal and zero weights do to a network?",

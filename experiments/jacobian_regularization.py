@@ -156,7 +156,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="jacobian_regularization",
     title="A penalty on the Jacobian makes a network smooth, and so hardier against noise on data it has not seen",
     source="Training DNNs: Jacobian regularization",
     question="What does a penalty on the derivative of outputs by inputs do to a network, and is its gradient right?",

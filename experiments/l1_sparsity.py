@@ -246,7 +246,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="l1_sparsity",
     title="L1 makes weights exactly zero by its proximal step, nearly so by its subgradient; L2 does neither",
     source="Training DNNs: L1 and L2 regularization",
     question="Which penalty, taken in which way, makes weights zero, and what is that worth?",

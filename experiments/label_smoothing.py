@@ -233,7 +233,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="label_smoothing",
     title="Label smoothing bounds the logits; that helps where labels are wrong, and costs where they are right",
     source="Training DNNs: label smoothing",
     question="Where do smoothed targets bring the logits, and what is that worth on test data?",

@@ -167,7 +167,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="learning_rate",
     title="Below 2/f'' gradient descent converges, at 2/f'' it cycles, above it diverges",
     source="Regularization and Optimization (notebook), learning rate",
     question="What does the learning rate do on the parabola x², ten steps from 1.5?",

@@ -217,7 +217,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="learning_rate_diagnosis",
     title="The loss curve tells whether the learning rate is low, good, high or too high; the edge is 2/sharpness",
     source="Training DNNs; Training neural networks 2: choosing the learning rate",
     question="What do loss curves look like at learning rates from low to too high, and where does divergence begin?",

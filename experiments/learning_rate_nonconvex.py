@@ -207,7 +207,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="learning_rate_nonconvex",
     title="A minimum holds gradient descent only while lr < 2/f'': a higher rate ends in the flatter valley",
     source="Regularization and Optimization (notebook), learning rate on a nonconvex function",
     question="What does the learning rate do on x cos(0.15πx), from 10 and from -7?",

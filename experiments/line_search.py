@@ -301,7 +301,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="line_search",
     title="Backtracking finds its own step on the full gradient; on batches every step is right and the run is wrong",
     source="Training DNNs: line search",
     question="Why does backtracking work with the full gradient, and what does it do on mini-batches?",

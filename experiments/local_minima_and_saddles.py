@@ -275,7 +275,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="local_minima_and_saddles",
     title="Where the gradient is zero, the Hessian tells minimum, maximum and saddle apart, unless it is zero too",
     source="Regularization and Optimization (notebook), local minima and saddle points",
     question="What kinds of points have a gradient of zero?",

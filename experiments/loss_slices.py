@@ -260,7 +260,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="loss_slices",
     title="The loss is sharper without batch normalization, and with it as sharp once its statistics are fixed",
     source="Theory of training: slices of the loss (Li et al. 2018)",
     question="What does a slice of a network's loss show, in which units, and how much of a path does it leave out?",

@@ -349,7 +349,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="losses",
     title="A loss decides what counts: how far off, how sure, and how much an outlier",
     source="Training DNNs: loss functions and output units",
     question="What do squared, absolute and cross-entropy errors, divergences and distances ask of an output?",

@@ -151,7 +151,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="lr_sensitivity",
     title="Adam's window of learning rates is no wider than SGD's, but it stays in place from problem to problem",
     source="Training DNNs; Training neural networks 2: choosing an optimizer",
     question="By how much may the learning rate be off, on one problem and over several?",

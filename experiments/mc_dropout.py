@@ -175,7 +175,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="mc_dropout",
     title="Dropout left on at test spreads most off the data; yet it knows the size of the units, not the data",
     source="The notebook: Monte Carlo dropout",
     question="Does the spread of predictions over dropout masks say where a network has seen no data?",

@@ -220,7 +220,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="momentum",
     title="Enough momentum, and not too much, passes a hump; its printed forms are one while lr is constant",
     source="Regularization and Optimization (notebook), momentum; Additional Techniques and Training 2, momentum",
     question="Which β crosses the hump of x cos(0.15πx) in 35 steps from −7, and does the form of momentum matter?",

@@ -199,7 +199,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="mu_transfer",
     title="The best learning rate of a narrow network fails a wide one; under μP it stays the best",
     source="Training neural networks 2: hyperparameter transfer",
     question="Does the best learning rate of a narrow network serve a wide one?",

@@ -300,7 +300,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="nesterov",
     title="Nesterov's look-ahead overshoots less than the heavy ball, is accelerated, and converges where that cycles",
     source="Additional Techniques for Training Neural Networks; Training DNNs: Basic Methods and Tricks: Nesterov",
     question="What does it change to take the gradient where momentum is about to go?",

@@ -198,7 +198,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="noisy_batchnorm",
     title="Batch normalization helps by a smoother loss, not by still inputs: shaken, it still wins",
     source="Important Techniques; Training DNNs: why batch normalization works",
     question="Does batch normalization help because it keeps the distribution of a layer's inputs?",

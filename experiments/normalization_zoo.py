@@ -269,7 +269,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="normalization_zoo",
     title="Normalizations differ in what shares a mean and a variance; over few samples only batch normalization fails",
     source="Training DNNs; Important Techniques: batch, layer, instance, group and weight normalization",
     question="Which numbers does each normalization average over, what does it ignore, and what do small batches cost?",

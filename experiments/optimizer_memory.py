@@ -183,7 +183,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="optimizer_memory",
     title="Momentum costs one more copy of the network, Adam two",
     source="Training neural networks 2, memory of the optimizers",
     question="How many bytes does each optimizer need for a parameter?",

@@ -275,7 +275,6 @@ def animate(data: Data, p: Params) -> Iterator[Figure]:
 
 
 experiment = Experiment(
-    name="optimizer_race",
     title="Tuned alike, methods that rescale the gradient leave a saddle at once; the others wait for log 1/δ",
     source="Training DNNs: Basic Methods and Tricks, comparing optimizers",
     question="Which optimizer is fast where, when each is tuned with the same budget?",

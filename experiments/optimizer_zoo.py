@@ -175,7 +175,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="optimizer_zoo",
     title="With equal tuning momentum decides on landscapes; on a network most methods are close",
     source="Training DNNs: Basic Methods and Tricks, comparing optimizers",
     question="How do all optimizers compare, on landscapes and a network, when each may try the same learning rates?",

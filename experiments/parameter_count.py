@@ -145,7 +145,6 @@ def _at(ax: Axes, color: str) -> dict[str, Any]:
 
 
 experiment = Experiment(
-    name="parameter_count",
     title="A linear layer learns (n + 1) m numbers, a convolution (9 n + 1) m, however large the image",
     source="Additional Techniques; Training DNNs; the notebook: number of parameters",
     question="How many parameters does a network have, and in which layers?",

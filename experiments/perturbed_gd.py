@@ -280,7 +280,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="perturbed_gd",
     title="A small random jump leaves a saddle in a number of steps that grows as the logarithm of the dimension",
     source="Important Techniques in Neural Network Training, escaping saddle points; Jin et al. 2017",
     question="What does perturbed gradient descent cost in many dimensions, and what does it return?",

@@ -364,7 +364,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="polynomial_fit",
     title="Five ways to a gradient agree, each to its own order; with it a cubic is fitted to the sine",
     source="Training DNNs: Basic Methods and Tricks, fitting a polynomial",
     question="How do the ways to compute a gradient compare, and what do gradient descent and RMSprop make of it?",

@@ -236,7 +236,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="random_labels",
     title="Gradient descent fits random labels as it fits true ones: no training error says what a network knows",
     source="Important Techniques in Neural Network Training: generalization; Zhang et al. 2017",
     question="Can a network that generalizes also fit labels without meaning, and what does that cost?",

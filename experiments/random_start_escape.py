@@ -165,7 +165,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="random_start_escape",
     title="Randomly started gradient descent avoids strict saddles: the share of runs near one falls exponentially",
     source="Important Techniques in Neural Network Training, escaping saddle points",
     question="Does gradient descent without noise end at a saddle when its start is random?",

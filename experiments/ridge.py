@@ -254,7 +254,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="ridge",
     title="Where least squares has infinitely many solutions, ridge regression has one, and descent finds it",
     source="Training neural networks 2: ridge regression",
     question="What does λ do to the normal equations, to gradient descent on them and to the error of what it finds?",

@@ -197,7 +197,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="rmsprop",
     title="RMSprop without memory is sign descent; with memory it brakes, and still ends hopping by lr",
     source="Regularization and Optimization (notebook), RMSprop",
     question="What does RMSprop's memory γ do on x cos(0.15πx), ten steps of 0.5 from 12?",

@@ -238,7 +238,6 @@ def animate(data: Data, p: Params) -> Iterator[Figure]:
 
 
 experiment = Experiment(
-    name="saddle_escape",
     title="Noise leaves a strict saddle in a time that grows only with the logarithm of its smallness",
     source="Important Techniques in Neural Network Training, escaping saddle points",
     question="How long does gradient descent stay near a strict saddle, without noise and with it?",

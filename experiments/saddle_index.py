@@ -204,7 +204,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="saddle_index",
     title="Most critical points of a network are saddles, and the higher they lie, the more ways lead down",
     source="Training DNNs: Basic Methods and Tricks; the notebook: saddle points",
     question="Are a network's critical points minima or saddles, and does that depend on the loss?",

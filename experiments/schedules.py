@@ -263,7 +263,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="schedules",
     title="Decay removes the noise floor, warmup lets the learning rate be a hundred times as large",
     source="Additional Techniques; Training DNNs; Training 2; Regularization and Optimization: schedules",
     question="What do learning-rate schedules do, and what for?",

@@ -287,7 +287,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="sgd_escape",
     title="The noise of small batches leaves shallow minima and saddles, momentum a trap; gradient descent stays",
     source="Notebook Regularization and Optimization; Additional Techniques: mini-batches, momentum",
     question="What do mini-batches and momentum leave where gradient descent stays, and how fast?",

@@ -235,7 +235,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="spurious_minima",
     title="A student of as many ReLU units as its teacher ends in bad minima, the more surely the more units",
     source="Important Techniques in Neural Network Training: spurious minima; Safran and Shamir 2018",
     question="How often does gradient descent end in a bad local minimum of a two-layer network?",

@@ -228,7 +228,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="spurious_minima_activations",
     title="Three samples and two units are enough for a bad local minimum, whatever the activation",
     source="Important Techniques in Neural Network Training: spurious minima; Yun, Sra and Jadbabaie 2019",
     question="Do networks with other activations than ReLU have bad local minima?",

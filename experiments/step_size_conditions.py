@@ -193,7 +193,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="step_size_conditions",
     title="Steps must sum to infinity and their squares must not: 1/k converges, slower and faster decays do worse",
     source="Training DNNs: Basic Methods and Tricks, step sizes of stochastic gradient descent",
     question="Which step sizes bring stochastic gradient descent to the minimum?",

@@ -161,7 +161,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="training_set_size",
     title="The test error falls with the training set: as 1/n to the best there is, where the model is right",
     source="Additional Techniques: size of the training set",
     question="How does the test error depend on the number of training samples?",

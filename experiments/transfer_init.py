@@ -234,7 +234,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="transfer_init",
     title="With few images it pays to begin with what was learned elsewhere, if both tasks share it",
     source="Important Techniques in Neural Network Training: initialization from a pre-trained network",
     question="When does a network learn better from the layers of another one than from scratch?",

@@ -195,7 +195,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="vanishing_gradient",
     title="Sigmoids lose three quarters of a gradient a layer; a product of matrices grows by its Lyapunov exponent",
     source="Additional Techniques; Training DNNs; Important Techniques; the notebook: vanishing gradients",
     question="How do gradients shrink or grow from layer to layer, and products of matrices from factor to factor?",

@@ -265,7 +265,6 @@ def plot(data: Data, p: Params) -> Figure:
 
 
 experiment = Experiment(
-    name="weight_decay",
     title="Weight decay divides the test loss by over ten by undoing the initialization; from zero it gains nothing",
     source="Additional Techniques; Training DNNs; Training neural networks 2; the notebook: weight decay",
     question="Where does the test error come from that weight decay takes away, and what is a penalty on the weights?",

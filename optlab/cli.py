@@ -254,7 +254,7 @@ def _carry_out(plan: Sequence[Job], jobs: int, *, as_json: bool, debug: bool, pl
         ) from interrupt
     if as_json:
         _print({"experiments": [_plain(outcomes[job.path.stem]) for job in plan]})
-    return 1 if any(outcome.failed for outcome in outcomes.values()) else 0
+    return max((outcome.exit_code for outcome in outcomes.values()), default=0)
 
 
 def _report(outcome: Outcome, *, as_json: bool, debug: bool, place: str) -> None:

@@ -15,6 +15,7 @@ from optlab.landscape import CompiledLandscape, Landscape
 from optlab.optim import Optimizer
 from optlab.perturbation import Perturbation
 from optlab.progress import Progress, reporter
+from optlab.schedules.schedule import function
 from optlab.stop import StopRule
 from optlab.study import Study
 from optlab.threads import threads as threads_context
@@ -129,8 +130,8 @@ class _CompiledLoop:
     def __init__(self, study: Study, schedule: Schedule | None) -> None:
         self.study, self.compiled, self.schedule = study, study.compiled, schedule
         self.count = 1  # the first slab measures how long a step takes
-        if schedule is not None and not callable(schedule):
-            raise TypeError(f"schedule: got {schedule!r}, expected a function of an int64 array of steps")
+        if schedule is not None:
+            function("schedule", schedule)
 
     def run(self, report: Progress) -> None:
         first, end = self.study.first, self.study.end

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from optlab import remedies
 from optlab.blocks import blocks
 from optlab.checks import integer
+from optlab.errors import did_you_mean
 from optlab.gpu.device import device, on_gpu
 from optlab.gpu.landscape import Surface, check_point, evaluated
 from optlab.gpu.place import elsewhere
@@ -17,6 +19,9 @@ from optlab.layout import flat
 from optlab.random import normal
 
 Array = NDArray[Any]
+
+ALIASES = {"loss": "value", "fun": "value", "forward": "value", "jac": "grad", "backward": "grad"}
+"""Names of other libraries, and ours."""
 
 
 def points(given: ArrayLike | None, dim: int, name: str) -> NDArray[np.float64] | None:
@@ -79,6 +84,21 @@ class Landscape:
         self.minimum = minimum
         self.layout = flat(self.dim)
 
+    def __call__(self, *given: Any, **named: Any) -> NoReturn:
+        """Refuses: the name of a method says what is wanted.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("landscape: got a call f(x), expected f.value(x), f.grad(x) or another method")
+
+    if not TYPE_CHECKING:  # type checkers know the attributes
+
+        def __getattr__(self, name: str) -> Any:
+            public = [each for each in dir(self) if not each.startswith("_")]
+            hint = "" if name.startswith("_") else did_you_mean(ALIASES.get(name, name), public)
+            raise AttributeError(f"{type(self).__name__} has no attribute '{name}'{hint}")
+
     def value(self, x: Array, batch: Array | None = None) -> Any:
         """f(x): a number for ``(dim,)``, an array ``(runs,)`` for ``(runs, dim)``."""
         raise NotImplementedError
@@ -137,6 +157,13 @@ class Landscape:
         """F at complex points ``(runs, dim)``, from which :func:`optlab.check_gradient` takes slopes; None without."""
         return None
 
+    def require(self, dtype: np.dtype[Any], name: str) -> None:
+        """Refuses a number type that the landscape has no numbers for; most take both.
+
+        Raises:
+            TypeError: it has none, named as the argument of that type.
+        """
+
     def surface(self, dtype: np.dtype[Any]) -> Surface:
         """The landscape on the GPU for a number type.
 
@@ -192,7 +219,7 @@ class CompiledLandscape(Landscape):
         return self._value(x, batch, None)
 
     def _value(self, x: Array, batch: Array | None, grad: Array | None) -> Any:
-        cpu.check_point(x, "x")
+        remedies.check_point(x, "x")
         value = np.empty(x.shape[0] if x.ndim == 2 else 1, x.dtype)
         self.handle(x.dtype).evaluate(x, value=value, grad=grad, batch=batch)
         return value if x.ndim == 2 else value[0]
@@ -202,7 +229,7 @@ class CompiledLandscape(Landscape):
         if elsewhere(x):
             found: Array = evaluated(self.surface, x, batch, grad=True, out=out)["grad"]
             return found
-        cpu.check_point(x, "x")
+        remedies.check_point(x, "x")
         grad = np.empty_like(x) if out is None else out
         self.handle(x.dtype).evaluate(x, grad=grad, batch=batch)
         return grad
@@ -212,7 +239,7 @@ class CompiledLandscape(Landscape):
         if elsewhere(x):
             made = evaluated(self.surface, x, batch, value=True, grad=True)
             return _single(x, made["value"]), made["grad"]
-        cpu.check_point(x, "x")
+        remedies.check_point(x, "x")
         grad = np.empty_like(x)
         return self._value(x, batch, grad), grad
 
@@ -221,7 +248,7 @@ class CompiledLandscape(Landscape):
         if elsewhere(x):
             found: Array = evaluated(self.surface, x, batch, v=v)["hvp"]
             return found
-        cpu.check_point(x, "x")
+        remedies.check_point(x, "x")
         out = np.empty_like(x)
         self.handle(x.dtype).evaluate(x, hvp=out, v=v, batch=batch)
         return out

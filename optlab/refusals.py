@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.kernels.select import cpu
+from optlab.remedies import check_point
 
 Array = NDArray[Any]
 NEEDED = ("value", "grad", "hvp")
@@ -21,7 +21,7 @@ def vector(name: str, given: Any, dim: int) -> None:
         TypeError: it is no float32 or float64 array.
         ValueError: its shape is another, or a number is not finite.
     """
-    cpu.check_point(given, name)
+    check_point(given, name)
     if given.shape != (dim,):
         raise ValueError(f"{name}: got shape {given.shape}, expected one point ({dim},)")
     finite(name, given)

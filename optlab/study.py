@@ -25,6 +25,16 @@ _JUMPED = ("perturbed_value", "perturbed_norm")
 """What a state keeps, beside point and step, of where the last jump of each run began."""
 
 
+_HINTS = {
+    "landscape": "; ol.landscapes.Custom(dim, value, grad) makes one of functions, mlp.on(X, y) of a network",
+    "optimizer": ", as ol.SGD(lr=0.1)",
+}
+
+
+def _kind(given: Any) -> str:
+    return f"the class {given.__name__}" if isinstance(given, type) else type(given).__name__
+
+
 class Study:
     """One call of :func:`optlab.descend`: checked in the order of the methods, then run through ``compiled``."""
 
@@ -33,8 +43,9 @@ class Study:
     ) -> None:
         for name, given, wanted in (("landscape", f, Landscape), ("optimizer", optimizer, Optimizer)):
             if not isinstance(given, wanted):
-                raise TypeError(f"{name}: got {type(given).__name__}, expected an optlab {wanted.__name__}")
+                raise TypeError(f"{name}: got {_kind(given)}, expected an optlab {wanted.__name__}{_HINTS[name]}")
         check_point(x0, "x0")
+        f.require(x0.dtype, "x0")
         if x0.shape[-1] != f.dim:
             raise ValueError(f"x0: got {x0.shape[-1]} coordinates, expected {f.dim}")
         self.place = place_of(x0)

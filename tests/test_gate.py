@@ -111,7 +111,7 @@ ENTRIES: dict[str, tuple[str, Callable[[Any, Any], Any], dict[str, Any]]] = {
     "step_x": ("x", lambda a, d: stepped(d, x=a), WRONG | WRITTEN | LISTED),
     "step_grad": ("grad", lambda a, d: stepped(d, grad=a), WRONG | BESIDE),
     "step_state": ("momentum_buffer", lambda a, d: stepped(d, momentum_buffer=a), WRONG | WRITTEN | BESIDE),
-    "init_x": (r"x(\[0\])?", lambda a, d: MOMENTUM.init(a), ANY_SHAPE),
+    "init_x": (r"x(\[0\])?", lambda a, d: MOMENTUM.init(a), ANY_SHAPE | LISTED),
     "init_runs": ("x", lambda a, d: MOMENTUM.init(a, runs_axis=True), NO_LIST),
     "init_list": (r"x\[1\]", lambda a, d: MOMENTUM.init([ones(d), a]), ANY_SHAPE | OTHER_DTYPE),
     "step_list_x": (r"x\[1\]", lambda a, d: listed(d, x=a), NO_LIST | WRITTEN | OTHER_DTYPE),

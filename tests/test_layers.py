@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("derivatives",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
     ("gpu",),
-    ("files", "threads", "checks", "errors", "blocks", "refusals"),
+    ("files", "threads", "checks", "errors", "blocks", "refusals", "remedies"),
     ("kernels",),
 )
 SIBLINGS = {"optim", "landscapes"}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from optlab.errors import UsageError
 from optlab.experiment.claim import Claim
 from optlab.experiment.params import Params
 
@@ -35,10 +36,10 @@ class Progress(Protocol):
 class Experiment:
     """A question that a machine can answer, one to a file.
 
-    A file `NAME.py` with a module-level `experiment = Experiment(name="NAME", ...)` is all there is to register.
+    A file `NAME.py` with a module-level `experiment = Experiment(...)` is all there is to register, and `NAME` is the
+    experiment's name.
 
     Attributes:
-        name: the name of its file without `.py`.
         title: the finding, as a lecturer would say it.
         source: lecture and topic.
         question: what the figure answers.
@@ -49,13 +50,13 @@ class Experiment:
         claims: `claims(data, p)` returns the claims. Neither sees more than `data` and `p`, so that both can be
             done again from the saved numbers.
         animate: None, or `animate(data, p)` yields the frames of an animation: figures, or one that changes.
+        name: left out in a file, which gives it; elsewhere, as in a notebook, empty where it is not said.
 
     Raises:
         ValueError: if the name cannot be a file's name, a text is empty, a parameter has an unknown type, or `quick`
             does not fit `params`.
     """
 
-    name: str
     title: str
     source: str
     question: str
@@ -65,14 +66,15 @@ class Experiment:
     plot: Callable[[Data, Params], Figure]
     claims: Callable[[Data, Params], Sequence[Claim]]
     animate: Callable[[Data, Params], Iterable[Figure]] | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         """Check the declaration, so that a mistake shows when the file is loaded and not after minutes of work."""
-        if not _NAME.fullmatch(self.name):
+        if self.name and not _NAME.fullmatch(self.name):
             raise ValueError(f"name must consist of letters, digits, '_' and '-', given '{self.name}'")
         for field in ("title", "source", "question"):
             if not getattr(self, field).strip():
-                raise ValueError(f"{field} of experiment '{self.name}' must not be empty")
+                raise ValueError(f"{field} must not be empty")
         self.parameters(quick=True)
 
     def parameters(self, *, quick: bool = False, settings: Iterable[str] = ()) -> Params:
@@ -92,9 +94,12 @@ class Experiment:
         `if __name__ == "__main__": experiment.main()`. The arguments are those after `optlab run NAME`.
 
         Raises:
-            SystemExit: always, with the exit code of the command.
+            SystemExit: with the exit code of the command.
+            UsageError: if neither a file that runs nor `name` says which experiment this is.
         """
         script = getattr(sys.modules["__main__"], "__file__", None) or self.name
+        if not script:
+            raise UsageError("this experiment has no name and no file; write it to NAME.py and `optlab run NAME.py`")
         sys.argv = ["optlab", "run", script, *(sys.argv[1:] if argv is None else argv)]
         # The command line is started as the program it is, because no module imports from a layer above its own.
         runpy.run_module("optlab", run_name="__main__")

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from optlab import files
-from optlab.errors import OptlabError, describe, one_line
+from optlab.errors import OptlabError
 from optlab.experiment import record, registry
+from optlab.experiment.blame import blamed, explained
 from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Data, Experiment, Progress, as_data
 from optlab.experiment.fingerprint import fingerprint
@@ -62,6 +63,7 @@ class Outcome:
         contents: the files to write, by name, the record last; empty when there is nothing to write.
         fresh: whether it was computed now; False if the old results are up to date.
         error: what went wrong, in one line; empty if nothing did.
+        code: the exit code that belongs to `error`.
         trace: the traceback that belongs to `error`.
     """
 
@@ -70,6 +72,7 @@ class Outcome:
     contents: dict[str, bytes] = field(default_factory=dict)
     fresh: bool = True
     error: str = ""
+    code: int = OptlabError.exit_code
     trace: str = ""
 
     @property
@@ -80,7 +83,14 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether there was an error or a claim fails; an inconclusive claim is no failure."""
-        return bool(self.error) or any(claim.verdict == "fails" for claim in self.claims)
+        return self.exit_code != 0
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that the outcome calls for."""
+        if self.error:
+            return self.code
+        return OptlabError.exit_code if any(claim.verdict == "fails" for claim in self.claims) else 0
 
 
 def silent(fraction: float, text: str = "") -> None:
@@ -105,7 +115,8 @@ def execute(job: Job, progress: Progress = silent) -> Outcome:
     try:
         return _compute(job, progress)
     except Exception as error:
-        return Outcome(job.path.stem, error=_explain(job, error), trace=traceback.format_exc())
+        code = error.exit_code if isinstance(error, OptlabError) else OptlabError.exit_code
+        return Outcome(job.path.stem, error=explained(error, job.path), code=code, trace=traceback.format_exc())
 
 
 def _compute(job: Job, progress: Progress) -> Outcome:
@@ -113,10 +124,10 @@ def _compute(job: Job, progress: Progress) -> Outcome:
     experiment, p = job.experiment()
     # Taken before the work: an edit during it must not pass for what was computed.
     mark = _mark(job, p)
-    with place.device(job.device):
+    with blamed(job.path, p, experiment.parameters(quick=job.quick)), place.device(job.device):
         data = as_data(experiment.compute(p, job.seed, progress))
         claims = _checked(experiment.claims(data, p))
-    contents = {} if job.out is None else _draw(experiment, data, p)
+        contents = {} if job.out is None else _draw(experiment, data, p)
     result = record.build(
         experiment,
         p,
@@ -160,12 +171,3 @@ def _draw(experiment: Experiment, data: Data, p: Params) -> dict[str, bytes]:
         moving = {} if experiment.animate is None else {f"{name}.gif": plotting.gif(experiment.animate(data, p))}
     still = {f"{name}.png": plotting.png(sheet), f"{name}.svg": plotting.svg(sheet)}
     return {**still, **moving, f"{name}.npz": files.npz(data)}
-
-
-def _explain(job: Job, error: Exception) -> str:
-    if isinstance(error, OptlabError):
-        return one_line(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(job.path)]
-    place = f" ({job.path.name}, line {lines[-1]})" if lines else ""
-    return f"experiment '{job.path.stem}' failed: {describe(error)}{place}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
 
 from optlab.errors import UsageError, did_you_mean
 
 KINDS = "int, float, bool, str or a tuple of numbers"
+LARGEST = 2**63
+"""Whole numbers given as text are smaller than this in size: arrays, seeds and kernels hold no more."""
 
 
 class Params(Mapping[str, Any]):
@@ -90,8 +93,16 @@ class Params(Mapping[str, Any]):
             raise UsageError(f"unknown parameter '{key}'{did_you_mean(key, self) or f'; there are: {known}'}")
         try:
             return key, parse(text.strip(), self[key])
-        except ValueError:
-            raise UsageError(f"parameter '{key}' must be {kind(self[key])}, given '{text}'") from None
+        except ValueError as error:
+            reason = f" ({error})" if str(error) else ""
+            raise UsageError(f"parameter '{key}' must be {kind(self[key])}, given '{short(text)}'{reason}") from None
+
+    def told(self, key: str) -> str:
+        """Return the value of `key` as it would be set on the command line, cut where it is long."""
+        value = self[key]
+        if isinstance(value, bool):
+            return str(value).lower()
+        return short(",".join(map(str, value)) if isinstance(value, tuple) else str(value))
 
 
 def kind(default: Any) -> str:
@@ -99,13 +110,18 @@ def kind(default: Any) -> str:
     if isinstance(default, bool):
         return "true or false"
     if isinstance(default, int):
-        return "an integer"
+        return "a whole number"
     if isinstance(default, float):
         return "a finite number"
     if isinstance(default, str):
         return "text"
     whole = all(type(item) is int for item in default)
-    return f"{'integers' if whole else 'finite numbers'} separated by commas"
+    return f"{'whole' if whole else 'finite'} numbers separated by commas"
+
+
+def short(text: str) -> str:
+    """Return `text`, cut after 40 characters."""
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def parse(text: str, default: Any) -> Any:
@@ -126,21 +142,29 @@ def parse(text: str, default: Any) -> Any:
     return tuple(read(item) for item in text.strip("()").rstrip(",").split(","))
 
 
-def _refuse() -> Any:
+def _refuse() -> NoReturn:
     raise ValueError
 
 
 def _finite(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        return _refuse()
     return value if math.isfinite(value) else _refuse()
 
 
 def _integer(text: str) -> int:
+    # Read exactly: a float would make 100 000 000 000 000 008 388 608 of 1e23, and an infinity of 1e400.
     try:
-        return int(text)
-    except ValueError:
-        value = _finite(text)
-        return int(value) if value.is_integer() else _refuse()
+        value = Decimal(text)
+    except InvalidOperation:
+        return _refuse()
+    if not value.is_finite():
+        return _refuse()
+    if value.copy_abs() >= LARGEST:
+        raise ValueError("its size must be below 2**63")
+    return int(value) if value == value.to_integral_value() else _refuse()
 
 
 def _check(key: str, value: Any) -> None:

@@ -8,9 +8,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
-from optlab.errors import ExperimentError, UsageError, describe, did_you_mean
+from optlab.errors import ExperimentError, UsageError, describe, did_you_mean, one_line
 from optlab.experiment.experiment import Experiment
 from optlab.experiment.provenance import PACKAGE
 
@@ -47,11 +49,28 @@ def find(name: str) -> Path:
 
 
 def load(path: Path) -> Experiment:
-    """Return the experiment that the file at `path` holds.
+    """Return the experiment that the file at `path` holds, by the name of the file.
 
     Raises:
-        ExperimentError: if the file cannot be run, holds no `experiment`, or one of another name than the file's.
+        ExperimentError: if the file cannot be run, holds no `experiment`, or gives it another name than its own.
     """
+    module = _module(path)
+    experiment = getattr(module, "experiment", None)
+    if not isinstance(experiment, Experiment):
+        raise ExperimentError(f"'{path}' holds no experiment; it needs a module-level `experiment = Experiment(...)`")
+    if experiment.name not in ("", path.stem):
+        given = f"name='{experiment.name}'"
+        raise ExperimentError(f"'{path}': an experiment has the name of its file, '{path.stem}'; leave {given} out")
+    try:
+        named = replace(experiment, name=path.stem)
+    except ValueError as error:
+        raise ExperimentError(f"cannot load '{path}': {one_line(error)}; rename the file") from error
+    vars(module)["experiment"] = named  # so that the file's own functions see it, too
+    return named
+
+
+def _module(path: Path) -> ModuleType:
+    """Run the file at `path` as a module."""
     spec = importlib.util.spec_from_file_location(f"optlab_experiment_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise ExperimentError(f"cannot load '{path}': not a Python file")
@@ -64,12 +83,7 @@ def load(path: Path) -> Experiment:
     # A file that calls sys.exit at its top level is as broken as one that raises.
     except (Exception, SystemExit) as error:
         raise ExperimentError(f"cannot load '{path}': {describe(error)}") from error
-    experiment = getattr(module, "experiment", None)
-    if not isinstance(experiment, Experiment):
-        raise ExperimentError(f"'{path}' holds no experiment; it needs a module-level `experiment = Experiment(...)`")
-    if experiment.name != path.stem:
-        raise ExperimentError(f"'{path}' holds an experiment named '{experiment.name}'; name it '{path.stem}'")
-    return experiment
+    return module
 
 
 def sources(path: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab import remedies
 from optlab.gpu import gate
 from optlab.gpu.device import device, kernel, on_gpu, upload
 from optlab.gpu.place import place_of
@@ -105,7 +106,7 @@ def check_point(x: Array, name: str, write: bool = False) -> None:
         ValueError: it is empty, strided, read-only where it is to be written, or has other axes.
     """
     if not on_gpu(x):
-        cpu.check_point(x, name, write)
+        remedies.check_point(x, name, write)
         return
     gate.check_point(x, name)
     if x.ndim not in (1, 2):

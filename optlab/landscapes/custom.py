@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from optlab.derivatives import check_gradient
-from optlab.kernels.select import cpu
 from optlab.landscape import Array, Landscape
 from optlab.random import uniform
+from optlab.remedies import check_point
 
 DRAWN = 3
 """Points of the box at which a gradient is checked, beside the start."""
@@ -85,7 +85,7 @@ class Custom(Landscape):
         return found if fits else None
 
     def _rows(self, x: Array) -> Array:
-        cpu.check_point(x, "x")
+        check_point(x, "x")
         if x.shape[-1] != self.dim:
             raise ValueError(f"x: got {x.shape[-1]} coordinates, expected {self.dim}")
         return x.reshape(-1, self.dim)
@@ -93,7 +93,7 @@ class Custom(Landscape):
     @staticmethod
     def _like(given: Array, name: str, x: Array, write: bool = False) -> Array:
         """The rows of an array that must be as x is."""
-        cpu.check_point(given, name, write)
+        check_point(given, name, write)
         if given.dtype != x.dtype:
             raise TypeError(f"{name}: got dtype {given.dtype}, expected {x.dtype}")
         if given.shape != x.shape:

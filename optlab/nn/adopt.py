@@ -8,13 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.gpu.device import on_gpu
+from optlab.remedies import remedy
 
 CPU = 1
 """DLPack's number of the device."""
 
 
-def adopt(name: str, given: Any) -> NDArray[Any]:
+def adopt(name: str, given: Any, dtype: str = "float64") -> NDArray[Any]:
     """A NumPy or CuPy array itself, or a view of a PyTorch or JAX array on the CPU by way of DLPack; nothing is copied.
+
+    Args:
+        name: The argument's.
+        given: The array.
+        dtype: What an array made of something else should have.
 
     Raises:
         TypeError: it is no array, lies on another device, or its library does not lend it out.
@@ -29,11 +35,12 @@ def adopt(name: str, given: Any) -> NDArray[Any]:
         return given  # type: ignore[no-any-return]
     kind = type(given).__name__
     if not hasattr(given, "__dlpack__") or not hasattr(given, "__dlpack_device__"):
-        raise TypeError(f"{name}: got {kind}, expected a NumPy array, or a PyTorch or JAX array on the CPU")
+        wanted = "a NumPy array, or a PyTorch or JAX array on the CPU"
+        raise TypeError(f"{name}: got {kind}, expected {wanted}{remedy(name, given, dtype)}")
     try:
         if int(given.__dlpack_device__()[0]) == CPU:
             return np.from_dlpack(given)
     except (BufferError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise TypeError(f"{name}: got a {kind} that cannot be read in place ({reason}), expected a plain one") from None
-    raise TypeError(f"{name}: got a {kind} on another device, expected one on the CPU")
+    raise TypeError(f"{name}: got a {kind} on another device, expected one on the CPU; {name}.cpu() makes one")

@@ -13,9 +13,9 @@ from optlab.checks import integer, real
 from optlab.gpu.device import device, on_gpu, upload
 from optlab.gpu.place import elsewhere
 from optlab.gpu.products import MODES
-from optlab.kernels.select import cpu
 from optlab.landscape import CompiledLandscape
-from optlab.nn.adopt import adopt
+from optlab.nn.samples import inputs, require_dtype, targets
+from optlab.remedies import check_point
 
 if TYPE_CHECKING:
     from optlab.nn.mlp import MLP
@@ -100,7 +100,7 @@ class NetworkLandscape(CompiledLandscape):
             "jacobian": real("jacobian", jacobian, 0.0),
             "products": self._products(products),
         }
-        self.X, self.y = adopt("X", X), _targets(adopt("y", y), loss, mlp.widths[-1])
+        self.X, self.y = inputs(mlp, X), targets(mlp, y, loss)
         self.n_samples = _rows(self.X, self.y)
         self.averages = 2 * mlp.norm_columns
         self.exact_hvp = not jacobian
@@ -124,6 +124,10 @@ class NetworkLandscape(CompiledLandscape):
         self.__dict__.update(state)
         self.network = self._network()
 
+    def require(self, dtype: np.dtype[Any], name: str) -> None:
+        """See :meth:`Landscape.require`."""
+        require_dtype(self.mlp, name, np.empty(0, dtype), dtype)
+
     def handle(self, dtype: np.dtype[Any]) -> Any:
         """See :meth:`CompiledLandscape.handle`.
 
@@ -131,7 +135,7 @@ class NetworkLandscape(CompiledLandscape):
             TypeError: the points are not of the network's dtype.
         """
         if dtype != self.mlp.dtype:
-            raise TypeError(f"x: got {dtype}, expected {self.mlp.dtype}, the dtype of the network")
+            self.require(dtype, "x")
         if self.options["products"] != "float32":
             raise ValueError(f"products: got {self.options['products']!r} on the CPU, expected 'float32' there")
         return self.network.landscape()
@@ -139,7 +143,7 @@ class NetworkLandscape(CompiledLandscape):
     def surface(self, dtype: np.dtype[Any]) -> Any:
         """See :meth:`Landscape.surface`; data of a guest are copied to the device once."""
         if dtype != self.mlp.dtype:
-            raise TypeError(f"x: got {dtype}, expected {self.mlp.dtype}, the dtype of the network")
+            self.require(dtype, "x")
         if on_gpu(self.X):
             return self.network
         if not elsewhere(self.X):
@@ -223,22 +227,14 @@ class NetworkLandscape(CompiledLandscape):
 
     def norms(self, theta: Array) -> dict[str, Array]:
         """Frobenius norms of each layer's "outputs" and of the gradient by them, "slopes", over all samples."""
-        cpu.check_point(theta, "theta")
+        check_point(theta, "theta")
         found = {name: np.empty(len(self.mlp.widths) - 1, self.mlp.dtype) for name in ("outputs", "slopes")}
         self.network.norms(found["outputs"], found["slopes"], theta)
         return found
 
 
-def _targets(y: Array, loss: str, outputs: int) -> Array:
-    if loss == "cross_entropy" or y.ndim != 1:
-        return y
-    if outputs != 1:
-        raise ValueError(f"y: got shape {y.shape}, expected (n, {outputs}) for the loss {loss!r}")
-    return y.reshape(-1, 1)
-
-
 def _rows(X: Array, y: Array) -> int:
-    if X.ndim != 2 or len(X) != len(y):
+    if y.ndim == 0 or len(X) != len(y):
         raise ValueError(f"X, y: got shapes {X.shape} and {y.shape}, expected (n, inputs) and n targets")
     for name, array in (("X", X), ("y", y)):
         if array.dtype.kind == "f" and not bool(np.isfinite(array).all()):

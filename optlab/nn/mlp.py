@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,7 @@ from optlab.gpu.device import on_gpu
 from optlab.gpu.landscape import check_point
 from optlab.kernels.select import cpu
 from optlab.layout import Layout, Segment
-from optlab.nn import mup
-from optlab.nn.adopt import adopt
+from optlab.nn import mup, samples
 from optlab.nn.init import Initializer, fill, resolve
 from optlab.nn.landscape import NetworkLandscape
 from optlab.optim import Optimizer
@@ -225,6 +224,7 @@ class MLP:
         """The segments of theta by name, as views that write through; with a runs axis where theta has one.
 
         Raises:
+            TypeError: theta is no array, or not of the network's dtype.
             ValueError: the last axis of theta is not ``dim`` long.
         """
         self._check(theta)
@@ -235,6 +235,14 @@ class MLP:
     def on(self, X: Array, y: Array, loss: str = "cross_entropy", **options: Any) -> NetworkLandscape:
         """The loss on a data set as a landscape of theta; see :class:`optlab.nn.NetworkLandscape` for the options."""
         return NetworkLandscape(self, X, y, loss, **options)
+
+    def __call__(self, *given: Any, **named: Any) -> NoReturn:
+        """Refuses: the parameters are no part of the network.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("mlp: got a call mlp(X), expected mlp.predict(theta, X); mlp.init(seed=0) makes a theta")
 
     def predict(self, theta: Array, X: Array, stats: NormStatistics | None = None, out: Array | None = None) -> Array:
         """The network's outputs (logits) for rows of X, without dropout: ``(n, outputs)``.
@@ -254,7 +262,7 @@ class MLP:
             raise ValueError(
                 "stats: got None, expected statistics(theta, X) or averages(state) for batch normalization"
             )
-        X = adopt("X", X)
+        X = samples.inputs(self, X)
         place, empty = ("gpu", gpu.empty) if on_gpu(theta) else ("cpu", np.empty)
         y = empty((len(X), self.widths[-1]), self.dtype) if out is None else out
         mean, var = stats if stats is not None and self.norm_columns else (None, None)
@@ -272,8 +280,8 @@ class MLP:
         self._check(theta)
         if not self.norm_columns:
             raise ValueError(f"statistics: this network has norm={self.norm!r}, expected 'batch'")
-        X = adopt("X", X)
-        if X.ndim != 2 or len(X) < 2:
+        X = samples.inputs(self, X)
+        if len(X) < 2:
             raise ValueError(f"X: got shape {np.shape(X)}, expected at least two rows of {self.widths[0]}")
         place, empty = ("gpu", gpu.empty) if on_gpu(theta) else ("cpu", np.empty)
         mean, var = empty(self.norm_columns, self.dtype), empty(self.norm_columns, self.dtype)
@@ -323,7 +331,8 @@ class MLP:
 
     def _check(self, theta: Array) -> None:
         check_point(theta, "theta")
-        if theta.dtype != self.dtype or theta.shape[-1] != self.dim:
+        samples.require_dtype(self, "theta", theta, theta.dtype)
+        if theta.shape[-1] != self.dim:
             raise ValueError(f"theta: got {theta.dtype}{theta.shape}, expected {self.dtype} (..., {self.dim})")
 
     def _network(

@@ -20,7 +20,9 @@ from optlab.gpu.updates import Updater
 from optlab.kernels.select import cpu
 from optlab.layout import Layout, Segment, checked, flat
 from optlab.optim import state_format
+from optlab.optim.keywords import Named
 from optlab.optim.plan import Group, groups_of, plan
+from optlab.remedies import remedy
 
 PerRun = float | Sequence[float] | NDArray[Any]
 """A hyperparameter: one number, or one per run, so that a sweep is one call."""
@@ -63,7 +65,7 @@ def per_run(name: str, given: PerRun, low: float, high: float = math.inf, *, ope
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(metaclass=Named):
     """Base of all optimizers: a frozen, picklable dataclass of hyperparameters.
 
     A subclass names its update rule (:meth:`rule`) and the ranges of its numbers (``RANGES``). What stands around every
@@ -260,7 +262,10 @@ def rates(lr: PerRun | None) -> list[float] | None:
 
 def check_array(x: Any, name: str) -> None:
     """Refuses what is no array of floats in one piece of memory, on either device."""
-    (gate.check_point if on_gpu(x) else cpu.check_array)(x, name)
+    try:
+        (gate.check_point if on_gpu(x) else cpu.check_array)(x, name)
+    except TypeError as error:
+        raise TypeError(f"{error}{remedy(name, x)}") from None
 
 
 def _layout_of_array(x: Any, layout: Sequence[Segment] | None, runs_axis: bool) -> Layout:
@@ -276,6 +281,8 @@ def _layout_of_list(x: Sequence[NDArray[Any]], layout: Sequence[Segment] | None,
         raise ValueError("x: got an empty list, expected at least one array")
     if layout is not None or runs_axis:
         raise ValueError("x: got a list with a layout or a runs axis, expected one array for these")
+    if not any(hasattr(array, "dtype") for array in x):
+        raise TypeError(f"x: got a list without arrays, expected an array or a list of arrays{remedy('x', x)}")
     offset, segments = 0, []
     for index, array in enumerate(x):
         check_array(array, f"x[{index}]")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import numbers
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,9 +146,20 @@ def function(name: str, given: Any) -> Function:
     Raises:
         TypeError: it cannot be called.
     """
-    if not callable(given):
-        raise TypeError(f"{name}: got {given!r}, expected a schedule or a function of an int64 array of steps")
-    return given  # type: ignore[no-any-return]
+    if callable(given) and not isinstance(given, type):
+        return given  # type: ignore[no-any-return]
+    told = f"the class {given.__name__}" if isinstance(given, type) else repr(given)
+    raise TypeError(f"{name}: got {told}, expected a schedule or a function of an int64 array of steps{_hint(given)}")
+
+
+def _hint(given: Any) -> str:
+    """How the schedule is made that was given by its name or class."""
+    kinds = {kind.__name__.lower(): kind for kind in Schedule.__subclasses__()}
+    word = given.__name__ if isinstance(given, type) else given
+    for name in difflib.get_close_matches(word.lower(), kinds, n=1) if isinstance(word, str) else ():
+        needed = [each.name for each in fields(kinds[name]) if each.default is MISSING and each.init]  # type: ignore[arg-type]
+        return f"; ol.schedules.{kinds[name].__name__}({', '.join(needed)}) makes one"
+    return ""
 
 
 def one_of(name: str, given: Any, accepted: tuple[str, ...]) -> str:

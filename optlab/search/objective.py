@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from optlab.errors import UsageError, describe, did_you_mean
+from optlab.errors import UsageError, did_you_mean
+from optlab.experiment.blame import blamed, explained
 from optlab.experiment.experiment import as_data
 from optlab.experiment.fingerprint import fingerprint
 from optlab.experiment.job import Job, silent
@@ -51,13 +52,13 @@ class Objective:
             TrialError: the experiment raised.
             UsageError: it has no such number.
         """
-        p = self.p.replaced(point)
+        p, usual = self.p.replaced(point), self.experiment.parameters(quick=self.job.quick)
         try:
-            with heeding_interrupts():
+            with heeding_interrupts(), blamed(self.job.path, p, usual):
                 data = as_data(self.experiment.compute(p, self.job.seed if seed is None else seed, silent))
                 claims = {claim.name: claim.measured for claim in self.experiment.claims(data, p)}
         except Exception as error:
-            raise TrialError(describe(error)) from error
+            raise TrialError(explained(error, self.job.path)) from error
         single = {key: array.item() for key, array in data.items() if array.size == 1 and array.dtype.kind in "biuf"}
         if self.measure not in single | claims:
             known = ", ".join([*claims, *single])

@@ -33,7 +33,7 @@ def claims(data, p):
     ]
 
 experiment = Experiment(
-    name="NAME", title="Three is a size", source="B, sizes", question="How much is three?",
+    title="Three is a size", source="B, sizes", question="How much is three?",
     params={"size": 3, "hits": 40, "law": "plain"}, quick={"law": "short"},
     compute=compute, plot=plot, claims=claims,
 )
@@ -51,7 +51,7 @@ def mine(tmp_path: Path) -> Write:
     """A function that writes an experiment of the user's own; each pair of further arguments replaces text in it."""
 
     def write(name: str = "mine", *changes: tuple[str, str]) -> Path:
-        text = TOY.replace("NAME", name)
+        text = TOY
         for old, new in changes:
             assert old in text
             text = text.replace(old, new)
@@ -68,7 +68,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     home = tmp_path / "experiments"
     home.mkdir()
     for name in ("saddle", "basins"):
-        (home / f"{name}.py").write_text(TOY.replace("NAME", name), encoding="utf-8")
+        (home / f"{name}.py").write_text(TOY, encoding="utf-8")
     monkeypatch.setattr(registry, "folder", lambda: home)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")

@@ -120,7 +120,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "hvp dtype": (lambda: c.hvp(F, X, np.zeros(5, np.float32)), "v: got dtype float32, expected float64"),
     "network dtype": (
         lambda: c.trace(*network("plain")[:1], np.zeros(90, np.float32)),
-        "x: got float32, expected float64",
+        "x: got dtype float32, expected float64",
     ),
     "hessian": (
         lambda: c.hessian(ol.landscapes.Rastrigin(20_000), np.zeros(20_000)),

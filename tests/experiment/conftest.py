@@ -29,7 +29,7 @@ def claims(data, p):
     return [exact("size", "as many points as asked for", data["x"].size, p.size)]
 
 experiment = Experiment(
-    name="NAME", title="A parabola", source="A, parabolas", question="What is a square?",
+    title="A parabola", source="A, parabolas", question="What is a square?",
     params={"size": 5, "scale": 1.0}, quick={"size": 3}, compute=compute, plot=plot, claims=claims,
 )
 """
@@ -42,7 +42,7 @@ def toy(tmp_path: Path) -> Write:
     """A function that writes the toy experiment; each pair of further arguments replaces text in it."""
 
     def write(name: str = "toy", *changes: tuple[str, str]) -> Path:
-        text = TOY.replace("NAME", name)
+        text = TOY
         for old, new in changes:
             assert old in text
             text = text.replace(old, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from optlab.experiment.experiment import Experiment, as_data
 
 def declared(**changes: Any) -> Experiment:
     fields = {
-        "name": "toy",
         "title": "A title",
         "source": "A",
         "question": "Why?",
@@ -39,16 +39,28 @@ def test_parameters_are_defaults_then_quick_then_settings() -> None:
     ("changes", "message"),
     [
         ({"name": "../toy"}, "name must consist of"),
-        ({"name": ""}, "name must consist of"),
-        ({"title": " "}, "title of experiment 'toy' must not be empty"),
+        ({"title": " "}, "title must not be empty"),
         ({"params": {"size": None}}, "parameter 'size' must be"),
         ({"quick": {"sizes": 3}}, "unknown parameter 'sizes'; did you mean 'size'"),
-        ({"quick": {"size": 3.0}}, "parameter 'size' must be an integer"),
+        ({"quick": {"size": 3.0}}, "parameter 'size' must be a whole number"),
     ],
 )
 def test_a_mistake_in_the_declaration_shows_at_once(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         declared(**changes)
+
+
+def test_outside_of_a_file_the_name_is_said_or_empty() -> None:
+    assert declared().name == ""
+    assert declared(name="toy").name == "toy"
+
+
+def test_without_a_file_there_is_nothing_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)
+    with pytest.raises(UsageError) as caught:
+        declared().main([])
+    said = "this experiment has no name and no file; write it to NAME.py and `optlab run NAME.py`"
+    assert str(caught.value) == said
 
 
 def test_data_are_read_only_copies_sorted_by_name() -> None:

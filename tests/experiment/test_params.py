@@ -11,6 +11,7 @@ from optlab.errors import UsageError
 from optlab.experiment.params import Params
 
 DEFAULTS = {"dim": 4, "lr": 0.1, "bounded": True, "law": "normal", "sizes": (1, 2), "rates": (0.5, 1)}
+LARGE = "(its size must be below 2**63)"
 
 
 def test_values_are_items_and_attributes_and_read_only() -> None:
@@ -29,6 +30,13 @@ def test_values_are_items_and_attributes_and_read_only() -> None:
     [
         ("dim=8", "dim", 8),
         ("dim=1e4", "dim", 10_000),
+        ("dim=1e3", "dim", 1000),
+        ("dim=2.50e1", "dim", 25),
+        ("dim=1_000", "dim", 1000),
+        ("dim=1e18", "dim", 10**18),
+        ("dim=9007199254740993.0", "dim", 2**53 + 1),
+        ("dim=-9223372036854775807", "dim", 1 - 2**63),
+        ("dim=0", "dim", 0),
         (" dim = -3 ", "dim", -3),
         ("lr=2", "lr", 2.0),
         ("lr=1e-3", "lr", 0.001),
@@ -57,16 +65,30 @@ def test_overrides_read_by_the_type_of_the_default(setting: str, key: str, value
         ("dim", "--set takes key=value, given 'dim'"),
         ("dmi=3", "unknown parameter 'dmi'; did you mean 'dim'?"),
         ("zzz=3", "unknown parameter 'zzz'; there are: dim, lr, bounded, law, sizes, rates"),
-        ("dim=3.5", "parameter 'dim' must be an integer, given '3.5'"),
-        ("dim=many", "parameter 'dim' must be an integer, given 'many'"),
-        ("dim=inf", "parameter 'dim' must be an integer, given 'inf'"),
-        ("dim=true", "parameter 'dim' must be an integer, given 'true'"),
+        ("dim=3.5", "parameter 'dim' must be a whole number, given '3.5'"),
+        ("dim=many", "parameter 'dim' must be a whole number, given 'many'"),
+        ("dim=nan", "parameter 'dim' must be a whole number, given 'nan'"),
+        ("dim=", "parameter 'dim' must be a whole number, given ''"),
+        ("dim=1e-3", "parameter 'dim' must be a whole number, given '1e-3'"),
+        (
+            "dim=1.0000000000000000000000001",
+            "parameter 'dim' must be a whole number, given '1.0000000000000000000000001'",
+        ),
+        ("dim=1e400", f"parameter 'dim' must be a whole number, given '1e400' {LARGE}"),
+        ("dim=-1e19", f"parameter 'dim' must be a whole number, given '-1e19' {LARGE}"),
+        ("dim=1e999999999", f"parameter 'dim' must be a whole number, given '1e999999999' {LARGE}"),
+        ("dim=9223372036854775808", f"parameter 'dim' must be a whole number, given '9223372036854775808' {LARGE}"),
+        ("dim=" + 5000 * "9", f"parameter 'dim' must be a whole number, given '{39 * '9'}…' {LARGE}"),
+        ("sizes=1,1e23", f"parameter 'sizes' must be whole numbers separated by commas, given '1,1e23' {LARGE}"),
+        ("lr=1e400", "parameter 'lr' must be a finite number, given '1e400'"),
+        ("dim=inf", "parameter 'dim' must be a whole number, given 'inf'"),
+        ("dim=true", "parameter 'dim' must be a whole number, given 'true'"),
         ("lr=fast", "parameter 'lr' must be a finite number, given 'fast'"),
         ("lr=nan", "parameter 'lr' must be a finite number, given 'nan'"),
         ("lr=", "parameter 'lr' must be a finite number, given ''"),
         ("bounded=1", "parameter 'bounded' must be true or false, given '1'"),
-        ("sizes=", "parameter 'sizes' must be integers separated by commas, given ''"),
-        ("sizes=1,2.5", "parameter 'sizes' must be integers separated by commas, given '1,2.5'"),
+        ("sizes=", "parameter 'sizes' must be whole numbers separated by commas, given ''"),
+        ("sizes=1,2.5", "parameter 'sizes' must be whole numbers separated by commas, given '1,2.5'"),
         ("rates=1,,2", "parameter 'rates' must be finite numbers separated by commas, given '1,,2'"),
     ],
 )

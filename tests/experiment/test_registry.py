@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from optlab.errors import ExperimentError, UsageError
 from optlab.experiment import registry
+from optlab.experiment.job import silent
 
 
 def test_the_packaged_folder_wins_over_the_one_in_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,13 +67,42 @@ def test_a_broken_file_is_named_in_one_line(tmp_path: Path, text: str, message: 
     assert "\n" not in str(caught.value)
 
 
-def test_the_experiment_has_the_name_of_its_file(toy, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    path = toy("toy").rename(tmp_path / "other.py")
-    with pytest.raises(ExperimentError, match="holds an experiment named 'toy'; name it 'other'"):
+def test_the_experiment_has_the_name_of_its_file(toy: Any, tmp_path: Path) -> None:
+    for name in ("toy", "other", "with-dash_2"):
+        path = toy(
+            "toy", ("def compute(p, seed, progress):", "def compute(p, seed, progress):\n    assert experiment.name")
+        )
+        experiment = registry.load(path.rename(tmp_path / f"{name}.py"))
+        assert experiment.name == name
+        assert experiment.compute(experiment.parameters(), 0, silent)["x"].size == 5
+        assert pickle.loads(pickle.dumps(experiment)) == experiment
+
+
+def test_a_name_that_is_said_must_be_the_files(toy: Any, tmp_path: Path) -> None:
+    path = toy("toy", ("Experiment(\n", 'Experiment(\n    name="toy",\n'))
+    assert registry.load(path).name == "toy"
+    path = path.rename(tmp_path / "other.py")
+    with pytest.raises(ExperimentError) as caught:
         registry.load(path)
+    assert str(caught.value) == f"'{path}': an experiment has the name of its file, 'other'; leave name='toy' out"
 
 
-def test_a_file_may_import_its_siblings_and_folders_do_not_mix(toy, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_whose_name_no_experiment_can_have_is_refused(toy: Any, tmp_path: Path) -> None:
+    path = toy().rename(tmp_path / "my toy.py")
+    with pytest.raises(ExperimentError) as caught:
+        registry.load(path)
+    said = "name must consist of letters, digits, '_' and '-', given 'my toy'; rename the file"
+    assert str(caught.value) == f"cannot load '{path}': {said}"
+
+
+def test_an_experiment_taken_from_another_file_has_this_ones_name(toy: Any, tmp_path: Path) -> None:
+    toy("first")
+    path = tmp_path / "second.py"
+    path.write_text("from first import experiment\n")
+    assert (registry.load(path).name, registry.load(tmp_path / "first.py").name) == ("second", "first")
+
+
+def test_a_file_may_import_its_siblings_and_folders_do_not_mix(toy: Any, tmp_path: Path) -> None:
     path = list(sys.path)
     for folder, value in [("one", 1), ("two", 2)]:
         (tmp_path / folder).mkdir()

@@ -33,21 +33,19 @@ def claims(data, p):
     return CLAIMS
 
 experiment = Experiment(
-    name="NAME", title=TITLE, source=SOURCE, question="Is 1 < 2 & 3 > 2?",
+    title=TITLE, source=SOURCE, question="Is 1 < 2 & 3 > 2?",
     params={"height": 2.0, "steps": (1, 20), "rate": 1e-9}, quick={}, compute=compute, plot=plot, claims=claims,
     animate=ANIMATE,
 )
 """
 
 HOLDING = {
-    "NAME": "hill",
     "TITLE": '"A hill"',
     "SOURCE": '"Additional Techniques; the notebook: hills; Author 2017"',
     "CLAIMS": '[bounded("height", "the height at rate 1e-09", data["x"][1], (1.5, None), 2.0)]',
     "ANIMATE": "animate",
 }
 DOUBTFUL = {
-    "NAME": "valley",
     "TITLE": repr("<script>alert('x')</script> & \"quotes\""),
     "SOURCE": '"A talk, valleys"',
     "CLAIMS": """[
@@ -64,11 +62,11 @@ DOUBTFUL = {
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder, made once; a test that changes it takes `figures`."""
     home = tmp_path_factory.mktemp("gallery")
-    for words in (HOLDING, DOUBTFUL):
+    for name, words in (("hill", HOLDING), ("valley", DOUBTFUL)):
         text = FIGURE
         for old, new in words.items():
             text = text.replace(old, new)
-        path = home / f"{words['NAME']}.py"
+        path = home / f"{name}.py"
         path.write_text(text, encoding="utf-8")
         outcome = execute(Job(path, out=home / "figures"))
         assert not outcome.error, outcome.trace

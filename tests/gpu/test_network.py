@@ -182,7 +182,7 @@ def test_refusals(device: Device) -> None:
     here, there, theta = pair("plain", np.float32)
     with pytest.raises(TypeError, match="x: got an array of the GPU beside data in NumPy arrays"):
         here.value(upload(theta))
-    with pytest.raises(TypeError, match="x: got float64"):
+    with pytest.raises(TypeError, match="x: got dtype float64"):
         there.value(upload(theta.astype(np.float64)))
     with pytest.raises(ValueError, match="stop: got one for a network on the GPU"):
         ol.descend(there, ol.SGD(lr=0.1), upload(theta), steps=1, stop=ol.stop.value(0.1))

@@ -147,7 +147,7 @@ def claims(data, p):
     return [bounded("size", "it stays", np.abs(data["x"]).max(), (0.0, 3.0), 1.0)]
 
 experiment = Experiment(
-    name="mine", title="It stays", source="B", question="Does it?", params={"n": 1}, quick={},
+    title="It stays", source="B", question="Does it?", params={"n": 1}, quick={},
     compute=compute, plot=plot, claims=claims,
 )
 """

@@ -320,7 +320,7 @@ REFUSED = {
     "y: got 2 in row 0": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y + 2),
     "loss: got 'hinge'": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y, "hinge"),
     "label_smoothing: got 0.1": lambda: MLP([3, 1]).on(GOOD_X, GOOD_X[:, 0], "mse", label_smoothing=0.1),
-    "x: got float64, expected float32": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y).value(np.zeros(8)),
+    "x: got dtype float64, expected float32": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y).value(np.zeros(8)),
     "x: got 7 coordinates": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y).value(np.zeros(7, np.float32)),
     "batch: got sample 4": lambda: MLP([3, 2]).on(GOOD_X, GOOD_Y).grad(np.zeros(8, np.float32), batch=np.array([4])),
     "jacobian: got 1.0 with norm": lambda: MLP([3, 2], norm="layer").on(GOOD_X, GOOD_Y, jacobian=1.0),

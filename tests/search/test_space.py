@@ -52,7 +52,7 @@ WRONG = {
     "lr=log(1,nan)": f"--param lr=log(1,nan): its values must be a finite number; it takes KEY={FORMS}",
     "lr=0.5": f"--param lr=0.5: values: got (0.5,), expected at least two, each once; it takes KEY={FORMS}",
     "lr=1|1.0": f"--param lr=1|1.0: values: got (1.0, 1.0), expected at least two, each once; it takes KEY={FORMS}",
-    "width=log(1.5,8)": f"--param width=log(1.5,8): its values must be an integer; it takes KEY={FORMS}",
+    "width=log(1.5,8)": f"--param width=log(1.5,8): its values must be a whole number; it takes KEY={FORMS}",
     "rule=log(1,2)": f"--param rule=log(1,2): only numbers have an interval, and this is text; it takes KEY={FORMS}",
 }
 

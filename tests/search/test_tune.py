@@ -40,7 +40,7 @@ def claims(data, p):
     return [bounded("root", "a root", float(data["loss"][0]) ** 0.5, (0, 1)), bounded("size", "size", p.size, (0, 9))]
 
 experiment = Experiment(
-    name="toy", title="Toy", source="B", question="What?", params={"x": 1.0, "rule": "a", "size": 3},
+    title="Toy", source="B", question="What?", params={"x": 1.0, "rule": "a", "size": 3},
     quick={}, compute=compute, plot=plot, claims=claims,
 )
 """
@@ -196,5 +196,6 @@ def test_every_refusal_is_one_line(shell: Shell, line: str, message: str) -> Non
 
 def test_a_search_without_a_finite_value_fails(shell: Shell) -> None:
     code, out, err = shell("tune", "toy.py", "--param", "x=linear(9.5,10)", "--minimize", "loss", "--trials", "3")
-    said = "none of 3 trials has a finite value; the first says: ValueError: x is too large"
-    assert (code, out, err) == (1, "", f"optlab: error: {said}\n")
+    said = "optlab: error: none of 3 trials has a finite value; the first says: experiment 'toy' cannot take x=9."
+    end = " (default 1.0): ValueError: x is too large (toy.py, line 13)\n"
+    assert (code, out, err[: len(said)], err[-len(end) :]) == (1, "", said, end)
