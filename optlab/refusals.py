@@ -34,7 +34,7 @@ def points(name: str, given: Any, dim: int) -> None:
         TypeError: it is no float32 or float64 array.
         ValueError: its shape is another, or a number is not finite.
     """
-    cpu.check_point(given, name)
+    check_point(given, name)
     if given.shape[-1] != dim:
         raise ValueError(f"{name}: got shape {given.shape}, expected ({dim},) or (runs, {dim})")
     finite(name, given)
