@@ -5,8 +5,9 @@ from __future__ import annotations
 import bisect
 import contextlib
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from optlab.threads import threads as threads_context
 from optlab.trajectory import Array, Record, Trajectory
 
 Schedule = Callable[[NDArray[np.int64]], Any]
+
+_ADVICE = "it stopped there; a smaller lr or clip_norm may help, and nonfinite='stop' says that this is expected"
 
 _SLAB_SECONDS = 0.05
 """How long the compiled loop stays away from Python: Ctrl-C and the progress bar wait for it."""
@@ -48,6 +51,7 @@ def descend(
     record_x: bool = True,
     probes: Mapping[str, Landscape] | None = None,
     stop: StopRule | Sequence[StopRule] | None = None,
+    nonfinite: Literal["warn", "stop", "propagate"] = "warn",
     threads: int | None = None,
     progress: bool | Progress = False,
 ) -> Trajectory:
@@ -87,6 +91,10 @@ def descend(
         record_x: Whether the points are kept, or only value and gradient norm.
         probes: Other landscapes whose values are wanted at the records.
         stop: Stopping rules (:mod:`optlab.stop`), tested for each run.
+        nonfinite: What happens to a run with a coordinate that is NaN or infinite. "warn": it stops ("nonfinite"), and
+            one warning names the step and the first such run; "stop": it stops; "propagate": it goes on. This is looked
+            for at steps that are multiples of 16 and at the last one; :func:`optlab.stop.nonfinite` does so at every
+            step, without a warning. (The optimizer's own ``nonfinite`` is about gradients.)
         threads: Overrides :func:`optlab.threads` for this call.
         progress: True for a bar on stderr, or a function of (fraction done, text).
 
@@ -96,6 +104,10 @@ def descend(
     Raises:
         TypeError: an argument is of the wrong type or dtype.
         ValueError: an argument is out of range, or x0 is not finite.
+        FloatingPointError: a gradient is not finite, and the optimizer has ``nonfinite="raise"``.
+
+    Warns:
+        RuntimeWarning: a run is no longer finite, once for each call.
 
     Example:
         >>> import numpy as np, optlab as ol
@@ -109,9 +121,20 @@ def descend(
         study.randomness(noise, gradient_noise, perturbation, batch_size, sampling, seed)
         study.holding(trainable)
         study.recording(record, record_x, probes)
-        study.start(stop, state)
+        study.start(stop, state, nonfinite)
         with reporter(progress, "descend") as report:
-            return _run(study, schedule, report)
+            path = _run(study, schedule, report)
+    if study.tells and (lost := path.stop_reason == "nonfinite").any():
+        warnings.warn(f"descend: {lost_runs(lost, path.stop_step)}; {_ADVICE}", RuntimeWarning, stacklevel=2)
+    return path
+
+
+def lost_runs(runs: NDArray[np.bool_], steps: NDArray[np.int64]) -> str:
+    """Which runs are no longer finite, and since when."""
+    first = int(np.flatnonzero(runs)[np.argmin(steps[runs])])
+    others = int(runs.sum()) - 1
+    more = f" (and {others} more of {len(runs)} by the end)" if others else ""
+    return f"run {first} had become NaN or infinite by step {steps[first]}{more}"
 
 
 def _run(study: Study, schedule: Schedule | None, report: Progress) -> Trajectory:

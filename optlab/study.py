@@ -10,7 +10,7 @@ import numpy as np
 
 from optlab.checks import integer, real
 from optlab.gpu import descend, training
-from optlab.gpu.device import device, on_gpu
+from optlab.gpu.device import device, download, on_gpu
 from optlab.gpu.landscape import check_point
 from optlab.gpu.network import Network
 from optlab.gpu.place import Card, place_of
@@ -18,9 +18,12 @@ from optlab.kernels.select import cpu
 from optlab.landscape import CompiledLandscape, Landscape
 from optlab.optim import Optimizer
 from optlab.perturbation import Perturbation
+from optlab.refusals import one_of
 from optlab.stop import StopRule
 from optlab.trajectory import MAX_STEP, Array, Record, Trajectory, record_steps
 
+NONFINITE = ("warn", "stop", "propagate")
+"""What :func:`optlab.descend` does about runs that are no longer finite."""
 _JUMPED = ("perturbed_value", "perturbed_norm")
 """What a state keeps, beside point and step, of where the last jump of each run began."""
 
@@ -63,6 +66,8 @@ class Study:
         first_run = integer("first_run", first_run, 0, 2**32 - self.runs)
         self.setup: dict[str, Any] = {"runs": self.runs, "dim": self.dim, "first_run": first_run}
         self.setup |= {"first_step": self.first, "last_step": self.end}
+        if self.surface is not None and optimizer.nonfinite != "propagate":
+            raise ValueError(f"optimizer: got nonfinite={optimizer.nonfinite!r} on the GPU, expected 'propagate' there")
         if optimizer.noise:
             raise ValueError("optimizer: got noise, expected none: descend adds it itself (arguments noise and seed)")
         self.plan = optimizer.plan(True, False, f.layout)
@@ -146,19 +151,28 @@ class Study:
                 raise TypeError(f"probes: {name!r} is not a landscape of {self.dim} coordinates")
         self.probed: dict[str, list[Array]] = {name: [] for name in self.probes}
 
-    def start(self, stop: StopRule | Sequence[StopRule] | None, state: Mapping[str, Array] | None) -> None:
+    def start(
+        self, stop: StopRule | Sequence[StopRule] | None, state: Mapping[str, Array] | None, nonfinite: str
+    ) -> None:
         """Builds the compiled study."""
         given = () if stop is None else stop if isinstance(stop, Sequence) else (stop,)
         rules = [rule for rule in given if isinstance(rule, StopRule)]
         if len(rules) != len(given):
             raise TypeError(f"stop: got {type(stop).__name__}, expected rules of optlab.stop")
-        self.reasons = np.array(["no_decrease", "steps", *(rule.name for rule in rules), "interrupted"])
+        asked = one_of("nonfinite", nonfinite, NONFINITE) != "propagate"
+        self.setup["looks"] = asked and all(rule.kind != "nonfinite" for rule in rules)
+        self.tells = self.setup["looks"] and nonfinite == "warn"
+        # By the number that stands in stop_reason, from 1 on, but for the last: -1 and -2 are reasons of their own.
+        names = ["no_decrease", "steps", *(rule.name for rule in rules), "interrupted", "nonfinite"]
+        self.reasons = np.array(names)
         self.setup["stops"] = [rule.compiled(self.dim) for rule in rules]
         self.state = self._state(state)
         self.setup["rule_step"] = int(self.state["step"])
         # Averages kept in bytes are unpacked on the CPU; the kernel of the GPU takes them as they are.
         own = self.optimizer.unpacked(self.state) if self.surface is None else self.state
-        beside = {name: array for name, array in self.state.items() if name.startswith(("perturbed_", "averages"))}
+        beside = {
+            name: array for name, array in self.state.items() if name.startswith(("perturbed_", "averages", "skipped"))
+        }
         self.arrays |= {**own, **beside}
         self.arrays["stop_step"] = np.full(self.runs, -1, np.int64)
         self.arrays["stop_reason"] = np.zeros(self.runs, np.int64)
@@ -213,10 +227,12 @@ class Study:
         # Where all runs have stopped, how far the loop went on is chance.
         now = self.compiled.step if interrupted else self.end
         kept = sum(step < now for step in self.record_steps) if interrupted else len(self.record_steps)
+        if isinstance(self.surface, Network) and self.setup["looks"] and not interrupted:
+            self._stop_nonfinite(now)
         stopped = self.arrays["stop_step"] >= 0
         reason = self.arrays["stop_reason"] + 1
         if interrupted:
-            reason[~stopped] = len(self.reasons) - 1
+            reason[~stopped] = len(self.reasons) - 2
         if self.surface is None:
             self.optimizer.pack(self.arrays, self.state)
         self.state["step"] += now - self.first
@@ -234,6 +250,12 @@ class Study:
             probes={name: _stacked(rows[:kept]) for name, rows in self.probed.items()},
             interrupted=interrupted,
         )
+
+    def _stop_nonfinite(self, now: int) -> None:
+        """Networks on the GPU are looked at where they end."""
+        finite = self.place.back(self.place.xp.isfinite(self.last).all(axis=1))
+        lost = ~np.asarray(download(finite) if on_gpu(finite) else finite)
+        self.arrays["stop_step"][lost], self.arrays["stop_reason"][lost] = now, -2
 
     def probe(self) -> None:
         """The values of the probes at the current points; stopped runs stay where they are."""

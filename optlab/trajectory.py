@@ -69,7 +69,8 @@ class Trajectory:
         last: The final points, ``(runs, dim)``.
         state: The optimizer's final state with a runs axis, and what else a continuation needs.
         stop_step: The step at which each run stopped, ``(runs,)``.
-        stop_reason: Why: "steps" (it ran to the end), the name of a stopping rule, "no_decrease" or "interrupted". The
+        stop_reason: Why: "steps" (it ran to the end), the name of a stopping rule, "nonfinite", "no_decrease" or
+            "interrupted". The
             record of the step at which a run stopped holds x there; only after it "no_decrease" goes back in time.
         last_step: The step of ``last``; a continuation passes it as ``first_step``.
         probes: The values of other landscapes at the records, by name, each ``(records, runs)``.
@@ -87,3 +88,16 @@ class Trajectory:
     last_step: int
     probes: dict[str, Array] = field(default_factory=dict)
     interrupted: bool = False
+
+    def __str__(self) -> str:
+        """How many runs, how far, and why they stopped."""
+        runs, dim = self.last.shape
+        text = f"{runs} run{'s'[: runs > 1]} in {dim} coordinate{'s'[: dim > 1]} to step {self.last_step}"
+        text += f", recorded at {len(self.step)} steps. Stopped by "
+        return text + ", ".join(map(self._why, np.unique(self.stop_reason))) + "."
+
+    def _why(self, reason: str) -> str:
+        """How many runs stopped for a reason, and from when on."""
+        steps = self.stop_step[self.stop_reason == reason]
+        since = "" if reason in ("steps", "interrupted") else f", from step {steps.min()} on"
+        return f"{reason}: {len(steps)}{since}"

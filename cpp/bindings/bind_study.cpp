@@ -54,6 +54,7 @@ class StudyHandle {
     s.last_step = integer("last_step");
     s.first_run = integer("first_run");
     s.rule_step = integer("rule_step");
+    s.looks = py::cast<bool>(setup["looks"]);
     s.batch_size = integer("batch_size");
     if (s.batch_size && (!s.landscape || !s.landscape->samples()))
       throw py::value_error("batch_size: expected 0 where the landscape is not a finite sum");
@@ -75,8 +76,10 @@ class StudyHandle {
   void advance(i64 steps, const py::handle& factors) {
     const double* f = gated<double>(factors, "factors", {steps}, Access::read);
     const int threads = threads_now();
-    const ReleasedGil free;
-    study_->advance(steps, f, threads);
+    naming_nonfinite([&] {
+      const ReleasedGil free;
+      study_->advance(steps, f, threads);
+    });
   }
   void settle() {
     const int threads = threads_now();
@@ -88,13 +91,22 @@ class StudyHandle {
                          gated<R>(grad, "grad", {runs_, dim_}, Access::read));
   }
   void end(const py::handle& grad, double factor) {
-    study_->end(gated<R>(grad, "grad", {runs_, dim_}, Access::read), factor);
+    const R* g = gated<R>(grad, "grad", {runs_, dim_}, Access::read);
+    naming_nonfinite([&] { study_->end(g, factor); });
   }
   void flush() { study_->flush(); }
   bool any_active() const { return study_->any_active(); }
   i64 step() const { return study_->step(); }
 
  private:
+  template <class Work>
+  static void naming_nonfinite(const Work& work) try {
+    work();
+  } catch (const NonfiniteGradient& found) {
+    refuse_gradient("the gradient of run " + std::to_string(found.run), found.number, std::to_string(found.coordinate),
+                    found.step);
+  }
+
   StudyArrays<R> study_arrays(const py::dict& a, py::ssize_t records, const std::vector<std::string>& names) {
     const std::vector<py::ssize_t> point{runs_, dim_}, run{runs_};
     const auto floats = [&](const char* name, const std::vector<py::ssize_t>& shape) -> R* {
@@ -109,6 +121,7 @@ class StudyHandle {
     for (const std::string& name : names) out.states.push_back(floats(name.c_str(), point));
     out.stop_step = integers("stop_step");
     out.stop_reason = integers("stop_reason");
+    out.skipped = integers("skipped");
     out.record_x = floats("x", {records, runs_, dim_});
     out.record_value = floats("value", {records, runs_});
     out.record_norm = floats("grad_norm", {records, runs_});

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "cpu/finite.hpp"
 #include "cpu/threads.hpp"
 #include "families.hpp"
 #include "optlab/loops/update.hpp"
@@ -33,6 +34,42 @@ void check_rates(const Plan& plan, i64 runs, const Rates& rates) {
   if (plan.setup.rows != 1 && plan.setup.rows != runs)
     throw py::value_error("x: got " + std::to_string(runs) + " runs, expected " + std::to_string(plan.setup.rows) +
                           ", the length of a hyperparameter");
+}
+
+std::string index_of(i64 element, const py::array& array) {
+  std::string text;
+  for (py::ssize_t axis = array.ndim(); axis-- > 0; element /= array.shape(axis))
+    text = std::to_string(element % array.shape(axis)) + (text.empty() ? "" : ", ") + text;
+  return array.ndim() == 1 ? text : "(" + text + ")";
+}
+
+/// Raises where a gradient is not finite and the optimizer is to say so: nothing has been touched.
+template <class R>
+void check_gradient(const Plan& plan, const py::handle& grad, i64 step) {
+  if (plan.setup.nonfinite != OnNonfinite::raise) return;
+  const auto check = [&](const py::handle& given, const std::string& name) {
+    const auto& array = reinterpret_cast<const py::array&>(given);
+    const R* g = pointer<R>(array);
+    const i64 at = first_nonfinite(g, array.size());
+    if (at < array.size()) refuse_gradient(name, static_cast<double>(g[at]), index_of(at, array), step);
+  };
+  if (!plan.list) return check(grad, "grad");
+  const auto list = py::reinterpret_borrow<py::sequence>(grad);
+  for (std::size_t k = 0; k < list.size(); ++k) check(py::object(list[k]), plan.grad_names[k]);
+}
+
+/// Whether a run's step is skipped, which it then counts.
+template <class R>
+bool skips(const Plan& plan, const StepArrays<R>& arrays, i64 run) {
+  if (!arrays.skipped) return false;
+  const auto finite = [&](const auto& piece, i64 n) { return all_finite(piece.g + run * plan.dim(), n); };
+  bool all = true;
+  for (std::size_t k = 0; all && k < arrays.pieces.size(); ++k) {
+    const Segment& segment = plan.setup.segments[k];
+    all = finite(arrays.pieces[k], plan.list ? segment.end - segment.begin : plan.dim());
+  }
+  if (!all) ++arrays.skipped[run];
+  return !all;
 }
 
 /// The spans of one run, with their constants.
@@ -69,10 +106,11 @@ void apply(const Plan& plan, const StepArrays<R>& arrays, i64 count, const Rates
   const Noise<R> noise{static_cast<R>(std::sqrt(plan.noise)), plan.seed};
   // Runs that have nothing of their own are one long vector.
   const bool alike = plan.setup.rows == 1 && rates.size() <= 1 && plan.setup.segments.size() == 1 &&
-                     !optimizer.needs_norms() && plan.noise == 0 && !plan.setup.quantized;
+                     !optimizer.needs_norms() && plan.noise == 0 && !plan.setup.quantized && !arrays.skipped;
   static thread_local std::vector<Span<R>> spans;  // kept, so that a step of a small array asks for no memory
   for (i64 run = 0; run < (alike ? 1 : arrays.runs); ++run) {
-    make_spans(spans, plan, arrays, run, count, rates);
+    if (skips(plan, arrays, run)) continue;
+    make_spans(spans, plan, arrays, run, count - (arrays.skipped ? arrays.skipped[run] : 0), rates);
     if (alike) spans[0].n *= arrays.runs;
     optimizer.update(spans, {static_cast<u64>(count), static_cast<u32>(run)}, noise, threads);
     optimizer.project(spans, threads);
@@ -142,13 +180,25 @@ class Updater {
     return count;
   }
 
+  static const py::array& array_of(const py::handle& given) { return reinterpret_cast<const py::array&>(given); }
+
+  /// The counts of skipped steps, () or (runs,); null where none are skipped.
+  i64* skipped_of(const Plan& plan, const py::handle& state, bool by_run, i64 runs) const {
+    if (plan.setup.nonfinite != OnNonfinite::skip) return nullptr;
+    const std::vector<py::ssize_t> shape(by_run ? 1 : 0, runs);
+    const py::handle given = entry(state, skipped_key_, "skipped");
+    return reinterpret_cast<i64*>(gated<std::int64_t>(given, "skipped", shape, Access::write));
+  }
+
   template <class R>
   void run(const Plan& plan, const py::handle& x, const py::handle& grad, const py::handle& state,
            const Rates& rates) const {
-    const StepArrays<R> arrays =
+    StepArrays<R> arrays =
         plan.list ? gate_list<R>(plan, wanted_, x, grad, state) : gate_array<R>(plan, wanted_, x, grad, state);
     std::int64_t& count = count_of(state);
     check_rates(plan, arrays.runs, rates);
+    arrays.skipped = skipped_of(plan, state, plan.runs_axis && !is_list(x) && array_of(x).ndim() > 1, arrays.runs);
+    check_gradient<R>(plan, grad, count);
     released(plan.dim() * arrays.runs, [&](int threads) { apply(plan, arrays, count, rates, threads); });
     ++count;
   }
@@ -176,8 +226,15 @@ class Updater {
     check_rates(plan, 1, rates);
     std::int64_t& count = count_of(state);
     arrays.pieces.push_back({pointer<R>(point), pointer<R>(slope)});
+    arrays.skipped = skipped_of(plan, state, false, 1);
+    check_gradient<R>(plan, grad, count);
+    if (arrays.skipped && !all_finite(pointer<R>(slope), slope.size())) {
+      ++*arrays.skipped;
+      ++count;
+      return;
+    }
     std::vector<Span<R>> spans;
-    make_spans(spans, plan, arrays, 0, count, rates);
+    make_spans(spans, plan, arrays, 0, count - (arrays.skipped ? *arrays.skipped : 0), rates);
     spans[0].n = plan.dim() / point.shape(0);  // one row
     released(slope.size(), [&](int threads) {
       plan.optimizer<R>().update_rows(spans[0], reinterpret_cast<const i64*>(index), named.size(), threads);
@@ -201,7 +258,7 @@ class Updater {
   StateKeys wanted_;
   std::vector<std::unique_ptr<Plan>> plans_;
   const Plan* last_ = nullptr;
-  py::object step_key_ = py::str("step"), format_key_ = py::str("format");
+  py::object step_key_ = py::str("step"), format_key_ = py::str("format"), skipped_key_ = py::str("skipped");
 };
 
 /// The constants of steps first_step, first_step + 1, ... with learning rates times `factors`, or given: as many as

@@ -11,10 +11,20 @@
 
 namespace optlab {
 
+/// The error of an optimizer that is to raise one where a gradient is not finite.
+[[noreturn]] inline void refuse_gradient(const std::string& name, double number, const std::string& index, i64 step) {
+  const std::string text = number != number ? "nan" : number < 0 ? "-inf" : "inf";
+  const std::string message = name + ": got " + text + " at index " + index + " in step " + std::to_string(step) +
+                              ", expected finite numbers, as nonfinite='raise' asks";
+  PyErr_SetString(PyExc_FloatingPointError, message.c_str());
+  throw py::error_already_set();
+}
+
 inline OptimizerSetup optimizer_setup(const py::dict& given) {
   OptimizerSetup setup;
   setup.rule = py::cast<std::string>(given["rule"]);
   setup.flags = py::cast<u32>(given["flags"]);
+  setup.nonfinite = static_cast<OnNonfinite>(py::cast<i64>(given["nonfinite"]));
   setup.quantized = py::cast<bool>(given["quantized"]);
   setup.clip_norm = py::cast<double>(given["clip_norm"]);
   setup.max_norm = py::cast<double>(given["max_norm"]);

@@ -74,6 +74,7 @@ struct StepArrays {
   std::vector<Piece> pieces;  ///< one, or one for each array of a list
   R* states[kMaxStates] = {};
   QuantizedStates quantized;
+  i64* skipped = nullptr;  ///< of every run, where steps may be skipped
   i64 runs = 1;
 
   /// `shape` is that which state arrays must have; `extents` holds the memory that they must not touch.

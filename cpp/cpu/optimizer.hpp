@@ -17,8 +17,12 @@ struct Segment {
   i64 begin, end;
 };
 
+/// What becomes of a step whose gradient is not finite.
+enum class OnNonfinite : i64 { propagate, raise, skip };
+
 struct OptimizerSetup {
   std::string rule;
+  OnNonfinite nonfinite = OnNonfinite::propagate;
   u32 flags = 0;
   bool quantized = false;  ///< Adam, with its two averages in bytes
   double clip_norm = std::numeric_limits<double>::infinity(), max_norm = std::numeric_limits<double>::infinity();
@@ -65,6 +69,7 @@ class Optimizer {
   const std::vector<Segment>& segments() const { return setup_.segments; }
   i64 rows() const { return setup_.rows; }
   bool quantized() const { return setup_.quantized; }
+  OnNonfinite nonfinite() const { return setup_.nonfinite; }
   /// Whether a step needs a norm of each run.
   bool needs_norms() const { return rule_->layerwise || clips() || projects(); }
   /// Constants of one segment for the runs row .. row + lanes - 1, one run in each lane; a single run fills all lanes.

@@ -145,15 +145,21 @@ template <class R>
 void Study<R>::settle(int threads) {
   threads_ = threads;
   const auto& steps = setup_.record_steps;
-  if (setup_.stops.empty() && !setup_.perturbation.must_decrease && (steps.empty() || steps.back() < now_)) return;
+  const bool only_looks =
+      setup_.stops.empty() && !setup_.perturbation.must_decrease && (steps.empty() || steps.back() < now_);
+  if (only_looks && !setup_.looks) return;
   parallel(groups_, threads, [&](i64 begin, i64 end) {
     with_workspace([&](Workspace& w) {
       for (i64 group = begin; group < end; ++group) {
         w.cursor = 0;
-        if (group_active(group))
+        if (only_looks) {
+          w.g_is_full = w.has_full = w.has_value = w.has_norm = false;
+          check_finite(group, now_, w);
+        } else if (group_active(group)) {
           begin_group(group, now_, w);
-        else
+        } else {
           record_rest(group, now_, setup_.last_step, w);
+        }
       }
     });
   });
@@ -220,6 +226,7 @@ void Study<R>::begin_group(i64 group, i64 t, Workspace& w) {
   w.has_full = w.has_value = w.has_norm = w.perturbed = false;
   gradient(group, t, w);
   if (!setup_.stops.empty()) check_stops(group, t, w);
+  check_finite(group, t, w);
   const i64 row = record_row(t, w);
   if (row >= 0) record(group, row, w);
   if (setup_.perturbation.must_decrease) check_decrease(group, t, w);
@@ -231,6 +238,16 @@ void Study<R>::begin_group(i64 group, i64 t, Workspace& w) {
 template <class R>
 void Study<R>::end_group(i64 group, i64 t, double factor, Workspace& w) {
   if (!group_active(group)) return;
+  const bool looks = optimizer_.nonfinite() != OnNonfinite::propagate;
+  const unsigned bad = looks ? nonfinite_lanes(group, w.g.get(), setup_.held) : 0;
+  if (bad && optimizer_.nonfinite() == OnNonfinite::raise) refuse(group, bad, t, w.g.get());
+  if (bad && skip(group, bad, w)) return;
+  take_step(group, t, factor, w);
+  if (bad) restore(group, bad, w);
+}
+
+template <class R>
+void Study<R>::take_step(i64 group, i64 t, double factor, Workspace& w) {
   if (arrays_.averages)
     std::copy(w.averages.begin(), w.averages.end(), arrays_.averages + group * setup_.landscape->averages());
   P* x = point(group);

@@ -37,8 +37,9 @@ struct StudyArrays {
   R* last;                 // (runs, dim)
   std::vector<R*> states;  // each (runs, dim)
   i64* stop_step;          // (runs,), -1 while running
-  i64* stop_reason;        // (runs,), 0, 1 + index of the rule, or kNoDecrease
+  i64* stop_reason;        // (runs,), 0, 1 + index of the rule, kNoDecrease or kNonfinite
   R *record_x, *record_value, *record_norm;
+  i64* skipped;                                       // (runs,), steps whose gradient was not finite, or null
   R* averages;                                        // (runs, averages) of the landscape, or null
   R *perturbed_x, *perturbed_value, *perturbed_norm;  // where the last perturbation began, its value and gradient norm
   i64* perturbed_step;
@@ -49,6 +50,7 @@ struct StudySetup {
   const Landscape<R>* landscape = nullptr;  ///< null: values and gradients come from outside at every step
   OptimizerSetup optimizer;
   i64 runs = 0, dim = 0, first_step = 0, last_step = 0, first_run = 0, rule_step = 0, batch_size = 0;
+  bool looks = false;  ///< a run that is no longer finite stops where it is looked_at
   Sampling sampling = Sampling::replacement;
   u64 seed = 0;
   R noise = 0;                    ///< standard deviation per coordinate, after the update
@@ -57,6 +59,12 @@ struct StudySetup {
   std::vector<i64> record_steps;
   std::vector<StopRule<R>> stops;
   Perturbation<R> perturbation;
+};
+
+/// A gradient is not finite, and the optimizer is to say so.
+struct NonfiniteGradient {
+  i64 run, coordinate, step;
+  double number;
 };
 
 template <class R>
@@ -83,6 +91,7 @@ class Study {
   struct Workspace {
     explicit Workspace(const Study& study);
     Buffer<P> g, full, scratch, constants;
+    Buffer<P> kept;  // point and states of runs that skip their step
     std::vector<Span<R>> spans;
     std::vector<i64> index;   // of the samples that every lane sees
     std::vector<R> held;      // numbers of coordinates that are held
@@ -127,6 +136,12 @@ class Study {
   void norm_of_group(R* out, Square square) const;
   void measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R* out) const;
   void check_stops(i64 group, i64 t, Workspace& w);
+  void check_finite(i64 group, i64 t, Workspace& w);
+  void take_step(i64 group, i64 t, double factor, Workspace& w);
+  unsigned nonfinite_lanes(i64 group, const P* numbers, const std::vector<i64>& but) const;
+  void refuse(i64 group, unsigned lanes, i64 t, const P* g) const;
+  bool skip(i64 group, unsigned lanes, Workspace& w) const;
+  void restore(i64 group, unsigned lanes, const Workspace& w) const;
   void stop_run(i64 group, int lane, i64 t, i64 reason, Workspace& w);
   i64 record_row(i64 t, Workspace& w) const;
   void record(i64 group, i64 row, Workspace& w);
@@ -135,6 +150,7 @@ class Study {
   void check_decrease(i64 group, i64 t, Workspace& w);
   void share_constants(const double* factors, i64 steps);
   void constants(i64 group, i64 t, double factor, Workspace& w) const;
+  void own_constants(P* out, i64 group, std::size_t segment, i64 step, double factor) const;
   void update(i64 group, i64 t, Workspace& w) const;
   template <class Visit>
   void each_held(Visit visit) const;

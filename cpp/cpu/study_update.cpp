@@ -26,13 +26,30 @@ void Study<R>::constants(i64 group, i64 t, double factor, Workspace& w) const {
   const std::size_t segments = optimizer_.segments().size();
   for (std::size_t segment = 0; segment < segments; ++segment) {
     P* out = w.constants.get() + segment * kMaxConstants;
-    if (optimizer_.rows() == 1) {
+    if (arrays_.skipped) {
+      own_constants(out, group, segment, setup_.rule_step + (t - setup_.first_step), factor);
+    } else if (optimizer_.rows() == 1) {
       const std::size_t at = (static_cast<std::size_t>(t - shared_from_) * segments + segment) * kMaxConstants;
       for (int k = 0; k < optimizer_.rule().constants; ++k) out[k] = splat(shared_[at + static_cast<std::size_t>(k)]);
     } else {
       optimizer_.constants(out, segment, run_of(group, 0), lanes_of(group), setup_.rule_step + (t - setup_.first_step),
                            {factor});
     }
+  }
+}
+
+/// Of runs that have skipped different numbers of steps.
+template <class R>
+void Study<R>::own_constants(P* out, i64 group, std::size_t segment, i64 step, double factor) const {
+  for (int lane = 0; lane < lanes_of(group); ++lane) {
+    P own[kMaxConstants];
+    const i64 run = run_of(group, lane);
+    optimizer_.constants(own, segment, run, 1, step - arrays_.skipped[run], {factor});
+    for (int k = 0; k < optimizer_.rule().constants; ++k)
+      if (layout_ == Layout::runs)
+        out[k][lane] = own[k][0];
+      else
+        out[k] = own[k];
   }
 }
 

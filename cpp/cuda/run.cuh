@@ -57,6 +57,7 @@ class Run : RunStep<Surface, F, options, flags> {
  private:
   static constexpr bool noisy = (options & kNoisy) != 0, noisy_gradient = (options & kNoisyGradient) != 0;
   static constexpr bool with_stops = (options & kStops) != 0, perturbs = (options & kPerturbs) != 0;
+  static constexpr bool looks = (options & kLooks) != 0;
   static constexpr bool must_decrease = (options & kMustDecrease) != 0, projects = (options & kProjects) != 0;
 
   // ---------------------------------------------------------------- what is measured
@@ -74,6 +75,7 @@ class Run : RunStep<Surface, F, options, flags> {
       has_value = wants_value;
       has_norm = wants_norm;
       if constexpr (with_stops) reason = rule_met();
+      if constexpr (looks) reason = reason == 0 && looked_at(t, s_.last_step) && is_lost() ? kNonfinite : reason;
       wants_value = reason ? row_ < s_.records : jumps(t);
       wants_norm = reason && row_ < s_.records;
     }
@@ -84,6 +86,11 @@ class Run : RunStep<Surface, F, options, flags> {
       const R g = scaled(g_[i]);
       return g * g;
     });
+  }
+
+  __device__ bool is_lost() const {
+    const R seen = quantity(StopKind::nonfinite, nullptr, nullptr);
+    return seen != seen;
   }
 
   /// The norm from the squares of the numbers scaled(x).

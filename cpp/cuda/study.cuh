@@ -19,6 +19,7 @@ enum StudyOption : u32 {
   kBytes = 512,          ///< averages stand in bytes between launches, and are rounded to these after each step
   kStopsByValue = 1024,  ///< a rule needs the value at every step
   kStopsByNorm = 2048,   ///< or the norm of the gradient
+  kLooks = 4096,         ///< whether x is finite, where it is looked_at
 };
 
 /// The real numbers of a study, in this order.

@@ -35,6 +35,7 @@ class Does(IntFlag):
     BYTES = 512
     STOPS_BY_VALUE = 1024
     STOPS_BY_NORM = 2048
+    LOOKS = 4096
 
 
 MOST_CONSTANTS = 1 << 20
@@ -73,6 +74,7 @@ class Study:
             Does.STOPS: bool(stops),
             Does.STOPS_BY_VALUE: "value" in stops,
             Does.STOPS_BY_NORM: "grad_norm" in stops,
+            Does.LOOKS: setup["looks"],
             Does.PERTURBS: jumps is not None,
             Does.MUST_DECREASE: self._must_decrease,
             Does.CLIPS: math.isfinite(plan["clip_norm"]),
@@ -161,7 +163,12 @@ class Study:
 
     def settle(self) -> None:
         """Tests and records the last point; runs that stopped have filled their records."""
-        if self.setup["stops"] or self._must_decrease or self.step in self.setup["record_steps"][-1:]:
+        if (
+            self.setup["stops"]
+            or self.setup["looks"]
+            or self._must_decrease
+            or self.step in self.setup["record_steps"][-1:]
+        ):
             self._launch(0, True)
 
     def _launch(self, count: int, settle: bool, constants: Array | None = None, factors: Array | None = None) -> None:

@@ -34,6 +34,7 @@ class Updater:
         """See :meth:`optlab.optim.Optimizer.step`."""
         plan = self.plan_of(optimizer, state)
         bound = self.bound(plan, x, grad, state)
+        require_propagation(optimizer)
         count = step_count(state)
         check_rates(plan, bound.runs, rates)
         self._launches(plan, plan.tables, bound, count, rates).run()
@@ -44,6 +45,7 @@ class Updater:
     ) -> None:
         """See :meth:`optlab.optim.SparseAdam.step_rows`; waits for the rows, which are checked on the host."""
         plan = self.plan_of(optimizer, state)
+        require_propagation(optimizer)
         own = self._gate_rows(plan, x, rows, grad, state)
         count = step_count(state)
         check_rates(plan, 1, rates)
@@ -103,6 +105,16 @@ class Updater:
         if x.size != plan.tables.dim:
             raise ValueError("x: got another size than init() was given")
         return own
+
+
+def require_propagation(optimizer: Any) -> None:
+    """Refuses to look at gradients, for which the host would have to wait.
+
+    Raises:
+        ValueError: the optimizer asks for it.
+    """
+    if optimizer.nonfinite != "propagate":
+        raise ValueError(f"nonfinite: got {optimizer.nonfinite!r} for arrays of the GPU, expected 'propagate' there")
 
 
 def _same(a: Sequence[Array], b: Sequence[Array]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optlab.checks import integer
-from optlab.descend import descend
+from optlab.descend import descend, lost_runs
 from optlab.nn.evaluate import Evaluation, evaluate
 from optlab.nn.landscape import NetworkLandscape
 from optlab.nn.mlp import NormStatistics
@@ -44,7 +45,7 @@ class Training:
         if self.last.ndim != 2:
             raise ValueError(f"theta: got shape {self.last.shape}, expected (dim,) or (runs, dim)")
         self.start = self.last.copy()
-        self.runs, self.epoch, self.interrupted = len(self.last), 0, False
+        self.runs, self.epoch, self.interrupted, self.told = len(self.last), 0, False, False
         self.measured = {"train": f} if measure_training else {}
         self.measured |= {} if validation is None else {"validation": validation}
         self.curves: dict[str, list[Array]] = {name: [] for name in CURVES if name.split("_")[0] in self.measured}
@@ -94,14 +95,23 @@ class Training:
     def _descend(self) -> bool:
         first, end = self.steps_of(self.epoch), self.steps_of(self.epoch + 1)
         options = {**self.options, "state": self.state, "first_step": first, "record": [], "record_x": False}
+        options["nonfinite"] = "stop"
         finite = np.isfinite(self.last).all(axis=1)
         begin = np.where(finite[:, None], self.last, self.start)  # what has diverged may do anything, unseen
         path = descend(self.f, self.optimizer, begin, end - first, **options)
         if path.interrupted:
             return False
+        self._tell(finite & (path.stop_reason == "nonfinite"), path.stop_step)
         self.last, self.state = np.where(finite[:, None], path.last, self.last), path.state
         self.epoch += 1
         return True
+
+    def _tell(self, lost: NDArray[np.bool_], steps: NDArray[np.int64]) -> None:
+        """Warns of the first runs that are no longer finite, once."""
+        if lost.any() and not self.told:
+            self.told = True
+            text = lost_runs(lost, steps)
+            warnings.warn(f"train: {text}, in epoch {self.epoch + 1}", RuntimeWarning, stacklevel=5)
 
     def _measure(self) -> None:
         for name, landscape in self.measured.items():

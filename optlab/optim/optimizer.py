@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from optlab.layout import Layout, Segment, checked, flat
 from optlab.optim import state_format
 from optlab.optim.keywords import Named
 from optlab.optim.plan import Group, groups_of, plan
+from optlab.refusals import one_of
 from optlab.remedies import remedy
 
 PerRun = float | Sequence[float] | NDArray[Any]
@@ -91,6 +92,10 @@ class Optimizer(metaclass=Named):
         clip_norm: Bound on the norm of each run's gradient, > 0.
         l1: >= 0; weights below lr · l1 become exactly zero. Not scaled by an adaptive rule's preconditioner.
         max_norm: Bound on the norm of each run's x, > 0.
+        nonfinite: What a gradient that is NaN or infinite does. "propagate": it goes through the rule into x and state.
+            "raise": a FloatingPointError names array, index and step, and x and state are as before. "skip": the run
+            keeps its x and state, and ``state["skipped"]`` counts the step; the rule goes by the steps that were taken.
+            The last two read the gradient once more.
         noise: ε >= 0, the variance per element of the noise after each step. :func:`optlab.descend` has its own.
         seed: Of that noise.
         groups: Hyperparameters of some segments, as ``{"*.bias": {"weight_decay": 0}}``: patterns of segment names, the
@@ -102,10 +107,12 @@ class Optimizer(metaclass=Named):
     clip_norm: float | None = field(default=None, kw_only=True)
     l1: PerRun = field(default=0.0, kw_only=True)
     max_norm: float | None = field(default=None, kw_only=True)
+    nonfinite: Literal["propagate", "raise", "skip"] = field(default="propagate", kw_only=True)
     noise: float = field(default=0.0, kw_only=True)
     seed: int = field(default=0, kw_only=True)
     groups: Mapping[str, Mapping[str, float]] | tuple[Group, ...] = field(default=(), kw_only=True)
 
+    NONFINITE: ClassVar = ("propagate", "raise", "skip")
     quantized: ClassVar[bool] = False
     """Whether the two averages of the rule are kept in bytes."""
     RANGES: ClassVar[Mapping[str, Range]]
@@ -123,6 +130,7 @@ class Optimizer(metaclass=Named):
                 self._set(name, real(name, bound, 0.0, open_low=True))
         self._set("noise", real("noise", self.noise, 0.0))
         self._set("seed", integer("seed", self.seed, 0, 2**64 - 1))
+        one_of("nonfinite", self.nonfinite, self.NONFINITE)
         self.check()
         self._set("groups", groups_of(self))
         self._set("updater", cpu.Updater(self.rule()))
@@ -218,6 +226,8 @@ class Optimizer(metaclass=Named):
             raise ValueError(f"x: got shape {like.shape}, expected {rows} runs, the length of a hyperparameter")
         state = self.empty_state(like, described)
         state["step"] = np.zeros((), np.int64)
+        if self.nonfinite == "skip":
+            state["skipped"] = np.zeros(like.shape[:1] if runs_axis and len(like.shape) == 2 else (), np.int64)
         state["format"] = np.array(described.text())
         return state
 

@@ -65,6 +65,7 @@ def plan(opt: Optimizer, layout: Format) -> dict[str, Any]:
         "rule": opt.rule(),
         "flags": _flags(opt, table),
         "quantized": opt.quantized,
+        "nonfinite": opt.NONFINITE.index(opt.nonfinite),
         "clip_norm": math.inf if opt.clip_norm is None else opt.clip_norm,
         "max_norm": math.inf if opt.max_norm is None else opt.max_norm,
         "sizes": [segment.size for segment in layout.layout],

@@ -7,8 +7,15 @@ namespace optlab {
 /// Box: the largest excess over a bound is measured; nonfinite: 0, or NaN.
 enum class StopKind : i64 { grad_norm, value, distance, box, nonfinite };
 
-/// The reason of a run that a perturbation did not help; those of the rules are counted from 1.
-inline constexpr i64 kNoDecrease = -1;
+/// The reasons of a run that a perturbation did not help, and of one that is no longer finite; those of the rules are
+/// counted from 1.
+inline constexpr i64 kNoDecrease = -1, kNonfinite = -2;
+
+/// At which steps points are looked at whether they are finite where no rule asks for it: what is not finite stays so,
+/// and to look at every step would cost a pass over x.
+OPTLAB_HD bool looked_at(i64 t, i64 last_step) {
+  return t % 16 == 0 || t == last_step;
+}
 
 /// What a coordinate adds to the squared distance.
 template <class T>
