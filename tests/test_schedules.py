@@ -40,6 +40,10 @@ EXAMPLES: dict[str, s.Schedule] = {
     "one_over_k": s.OneOverK(offset=4),
     "polynomial": s.Polynomial(50, power=0.9),
     "cosine": s.Cosine(17, floor=0.1),
+    "repeated_linear": s.Linear(30, start=0.2, end=0.9, after="repeat"),
+    "repeated_polynomial": s.Polynomial(50, power=0.9, after="repeat"),
+    "repeated_cosine": s.Cosine(17, floor=0.1, after="repeat"),
+    "repeated_one_cycle": s.OneCycle(50, after="repeat"),
     "restarts": s.CosineRestarts(9, floor=0.05),
     "growing_restarts": s.CosineRestarts(5, growth=3),
     "triangular": s.Cyclic(6, 11),
@@ -81,7 +85,9 @@ CLOSED: dict[str, tuple[s.Schedule, Callable[[int], float]]] = {
     "one_over_k": (s.OneOverK(), lambda t: 1 / (t + 1)),
     "one_over_k_later": (s.OneOverK(20), lambda t: 20 / (t + 20)),
     "polynomial": (s.Polynomial(40, 0.5), lambda t: math.sqrt(max(0, 1 - t / 40))),
-    "cosine": (s.Cosine(40, 0.1), lambda t: 0.1 + 0.9 * (1 + math.cos(math.pi * t / 40)) / 2),
+    "cosine": (s.Cosine(40, 0.1), lambda t: 0.1 + 0.9 * (1 + math.cos(math.pi * min(t, 40) / 40)) / 2),
+    "repeated_cosine": (s.Cosine(40, 0.1, "repeat"), lambda t: 0.1 + 0.9 * (1 + math.cos(math.pi * t / 40)) / 2),
+    "repeated_linear": (s.Linear(40, 0.1, 0.7, "repeat"), lambda t: 0.7 - 0.6 * abs(t % 80 - 40) / 40),
     "restarts": (s.CosineRestarts(9), lambda t: (1 + math.cos(math.pi * (t % 9) / 9)) / 2),
     "triangular": (s.Cyclic(10, low=0.1), lambda t: 0.1 + 0.9 * (1 - abs(t % 20 - 10) / 10)),
     "triangular2": (s.Cyclic(10, low=0, mode="triangular2"), lambda t: (1 - abs(t % 20 - 10) / 10) / 2 ** (t // 20)),
@@ -109,8 +115,10 @@ ENDS = {  # a schedule, a step, and the factor there without any rounding
     "cosine_start": (s.Cosine(7, 0.3), 0, 1.0),
     "cosine_end": (s.Cosine(7, 0.3), 7, 0.3),
     "cosine_zero": (s.Cosine(7), 7, 0.0),
-    "cosine_again": (s.Cosine(7, 0.3), 14, 1.0),
-    "cosine_far": (s.Cosine(7, 0.3), 14 * 10**17, 1.0),
+    "cosine_after": (s.Cosine(7, 0.3), 14, 0.3),
+    "cosine_far": (s.Cosine(7, 0.3), 14 * 10**17, 0.3),
+    "cosine_again": (s.Cosine(7, 0.3, "repeat"), 14, 1.0),
+    "cosine_far_again": (s.Cosine(7, 0.3, "repeat"), 14 * 10**17, 1.0),
     "restart": (s.CosineRestarts(3, 2, 0.1), 3 + 6, 1.0),
     "restart_far": (s.CosineRestarts(3, 2, 0.1), 3 * (2**60 - 1), 1.0),
     "cyclic_low": (s.Cyclic(3, 4, 0.1, 0.7), 7, 0.1),
@@ -192,7 +200,9 @@ def test_fields_are_frozen(name: str) -> None:
 
 
 def test_reads_as_it_was_written() -> None:
-    assert repr(s.Warmup(np.int64(5), s.Cosine(8))) == "Warmup(steps=5, then=Cosine(total=8, floor=0.0), start=0.0)"
+    assert repr(s.Warmup(np.int64(5), s.Cosine(8))) == (
+        "Warmup(steps=5, then=Cosine(total=8, floor=0.0, after='hold'), start=0.0)"
+    )
     assert s.Staircase(np.array([3, 5]), [1, 2]) == s.Staircase((3, 5), (1.0, 2.0))
     assert s.Linear(np.int32(4), np.float32(0.5)) == s.Linear(4, 0.5)
 
@@ -303,6 +313,14 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "^final_div: got 0.0, expected a finite number >= 1",
     ),
     "anneal": (lambda: s.OneCycle(30, anneal=1), ValueError, "^anneal: got 1, expected 'cos' or 'linear'$"),
+    "after_linear": (lambda: s.Linear(3, after="stop"), ValueError, "^after: got 'stop', expected 'hold' or 'repeat'$"),
+    "after_polynomial": (lambda: s.Polynomial(3, after="Hold"), ValueError, "^after: got 'Hold', expected 'hold' or "),
+    "after_cosine": (lambda: s.Cosine(3, after=None), ValueError, "^after: got None, expected 'hold' or 'repeat'$"),
+    "after_one_cycle": (
+        lambda: s.OneCycle(30, after=["hold"]),
+        ValueError,
+        r"^after: got \['hold'\], expected 'hold' ",
+    ),
     "warmup": (lambda: s.Warmup(-1), ValueError, "^steps: got -1, expected a whole number from 0 "),
     "warmup_start": (lambda: s.Warmup(1, start=-1), ValueError, "^start: got -1.0, expected a finite number >= 0$"),
     "then": (

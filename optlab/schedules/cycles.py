@@ -14,7 +14,7 @@ from optlab.trajectory import MAX_STEP
 
 @dataclass(frozen=True)
 class CosineRestarts(Schedule):
-    """The first half of :class:`Cosine` again and again, each ``growth`` times as long: CosineAnnealingWarmRestarts.
+    """:class:`Cosine` up to its end, again and again, each ``growth`` times as long: CosineAnnealingWarmRestarts.
 
     Args:
         first: The length of the first cycle, >= 1.

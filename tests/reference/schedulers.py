@@ -18,16 +18,16 @@ def torch_rates(make: Callable[[Any, Any], Any], lr: float, steps: int) -> list[
     torch = pytest.importorskip("torch")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
     scheduler = make(torch.optim.lr_scheduler, optimizer)
-    rates = []
-    for _ in range(steps):
-        rates.append(optimizer.param_groups[0]["lr"])
+    rates = [optimizer.param_groups[0]["lr"]]
+    for _ in range(steps - 1):
         optimizer.step()
         scheduler.step()
+        rates.append(optimizer.param_groups[0]["lr"])
     return rates
 
 
 Case = tuple[s.Schedule, Callable[[Any, Any], Any], float, int]
-"""Ours, theirs, how badly their form is conditioned, and the number of steps."""
+"""Ours, theirs, how badly their form is conditioned, and the number of steps: three lengths if they come to an end."""
 
 
 def steps_case(rng: np.random.Generator, lr: float) -> Case:
@@ -45,7 +45,7 @@ def linear_case(rng: np.random.Generator, lr: float) -> Case:
     total, (start, end) = int(rng.integers(1, 99)), rng.uniform(0.1, 1.0, 2)
     # PyTorch's increment divides by total·start + t·(end − start), whose digits cancel by up to start/end
     conditioning = total * max(start / end, 1.0)
-    return s.Linear(total, start, end), lambda m, o: m.LinearLR(o, start, end, total), conditioning, STEPS
+    return s.Linear(total, start, end), lambda m, o: m.LinearLR(o, start, end, total), conditioning, 3 * total + 1
 
 
 def exponential_case(rng: np.random.Generator, lr: float) -> Case:
@@ -65,13 +65,14 @@ def multiplicative_case(rng: np.random.Generator, lr: float) -> Case:
 def polynomial_case(rng: np.random.Generator, lr: float) -> Case:
     total, power = int(rng.integers(1, 99)), float(rng.choice([1.0, 2.0, 3.0, rng.uniform(0.5, 3)]))
     # their 1 − t/total loses up to total·eps of itself near the end, once: the next step divides by the same number
-    return s.Polynomial(total, power), lambda m, o: m.PolynomialLR(o, total, power), power * total, STEPS
+    return s.Polynomial(total, power), lambda m, o: m.PolynomialLR(o, total, power), power * total, 3 * total + 1
 
 
 def cosine_case(rng: np.random.Generator, lr: float) -> Case:
     total, floor = int(rng.integers(2, 60)), rng.uniform(0, 0.5)
     # they climb from the bottom by ratios, beginning with 1 + cos(π + π/total) ≈ 5/total², which is known to eps/2
-    return s.Cosine(total, floor), lambda m, o: m.CosineAnnealingLR(o, total, floor * lr), total**2, STEPS
+    ours = s.Cosine(total, floor, after="repeat")
+    return ours, lambda m, o: m.CosineAnnealingLR(o, total, floor * lr), total**2, 3 * total + 1
 
 
 def restarts_case(rng: np.random.Generator, lr: float) -> Case:
@@ -129,7 +130,7 @@ def chain_case(rng: np.random.Generator, lr: float) -> Case:
         parts = [m.StepLR(o, every, gamma), m.CosineAnnealingLR(o, total), m.ExponentialLR(o, gamma)]
         return m.SequentialLR(o, parts, [first, second])
 
-    ours = s.Chain([s.Step(every, gamma), s.Cosine(total), s.Exponential(gamma)], [first, second])
+    ours = s.Chain([s.Step(every, gamma), s.Cosine(total, after="repeat"), s.Exponential(gamma)], [first, second])
     return ours, theirs, total**2, STEPS
 
 
@@ -139,7 +140,7 @@ def product_case(rng: np.random.Generator, lr: float) -> Case:
     def theirs(m: Any, o: Any) -> Any:
         return m.ChainedScheduler([m.ExponentialLR(o, gamma), m.StepLR(o, every, gamma), m.PolynomialLR(o, total)])
 
-    return s.Exponential(gamma) * s.Step(every, gamma) * s.Polynomial(total), theirs, total, STEPS
+    return s.Exponential(gamma) * s.Step(every, gamma) * s.Polynomial(total), theirs, total, 3 * total + 1
 
 
 CASES: dict[str, Callable[[np.random.Generator, float], Case]] = {
