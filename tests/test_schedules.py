@@ -13,13 +13,13 @@ import pytest
 from matplotlib.figure import Figure
 from reference.compare import assert_same_bits, assert_within, eps
 from reference.loop import python_loop
+from reference.schedulers import CASES, STEPS, torch_rates
 
 import optlab as ol
 from optlab import schedules as s
 from optlab.kernels.select import available
 
 EPS = eps(np.float64)
-STEPS = 130
 DRAWS = 12  # of hyperparameters, for each comparison
 
 
@@ -40,6 +40,10 @@ EXAMPLES: dict[str, s.Schedule] = {
     "one_over_k": s.OneOverK(offset=4),
     "polynomial": s.Polynomial(50, power=0.9),
     "cosine": s.Cosine(17, floor=0.1),
+    "repeated_linear": s.Linear(30, start=0.2, end=0.9, after="repeat"),
+    "repeated_polynomial": s.Polynomial(50, power=0.9, after="repeat"),
+    "repeated_cosine": s.Cosine(17, floor=0.1, after="repeat"),
+    "repeated_one_cycle": s.OneCycle(50, after="repeat"),
     "restarts": s.CosineRestarts(9, floor=0.05),
     "growing_restarts": s.CosineRestarts(5, growth=3),
     "triangular": s.Cyclic(6, 11),
@@ -53,138 +57,6 @@ EXAMPLES: dict[str, s.Schedule] = {
     "product": 0.5 * s.Warmup(5) * s.Step(10),
 }
 each = pytest.mark.parametrize("name", EXAMPLES)
-
-
-def torch_rates(make: Callable[[Any, Any], Any], lr: float, steps: int) -> list[float]:
-    """The learning rates of a PyTorch scheduler; make takes its module and the optimizer."""
-    torch = pytest.importorskip("torch")
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
-    scheduler = make(torch.optim.lr_scheduler, optimizer)
-    rates = []
-    for _ in range(steps):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    return rates
-
-
-Case = tuple[s.Schedule, Callable[[Any, Any], Any], float, int]
-"""Ours, theirs, how badly their form is conditioned, and the number of steps."""
-
-
-def steps_case(rng: np.random.Generator, lr: float) -> Case:
-    every, gamma = int(rng.integers(1, 20)), rng.uniform(0.1, 1.1)
-    return s.Step(every, gamma), lambda m, o: m.StepLR(o, every, gamma), 0, STEPS
-
-
-def staircase_case(rng: np.random.Generator, lr: float) -> Case:
-    milestones = np.unique(rng.integers(1, STEPS, rng.integers(1, 9))).tolist()
-    gamma = rng.uniform(0.1, 1.1)
-    return s.Staircase(milestones, gamma), lambda m, o: m.MultiStepLR(o, milestones, gamma), 0, STEPS
-
-
-def linear_case(rng: np.random.Generator, lr: float) -> Case:
-    total, (start, end) = int(rng.integers(1, 99)), rng.uniform(0.1, 1.0, 2)
-    # PyTorch's increment divides by total·start + t·(end − start), whose digits cancel by up to start/end
-    conditioning = total * max(start / end, 1.0)
-    return s.Linear(total, start, end), lambda m, o: m.LinearLR(o, start, end, total), conditioning, STEPS
-
-
-def exponential_case(rng: np.random.Generator, lr: float) -> Case:
-    gamma = rng.uniform(0.8, 1.01)
-    return s.Exponential(gamma), lambda m, o: m.ExponentialLR(o, gamma), 0, STEPS
-
-
-def multiplicative_case(rng: np.random.Generator, lr: float) -> Case:
-    rate = rng.uniform(0.1, 0.9)
-
-    def factor(t: Any) -> Any:
-        return 1.0 - rate / (1.0 + t)
-
-    return s.Multiplicative(factor), lambda m, o: m.MultiplicativeLR(o, factor), 0, STEPS
-
-
-def polynomial_case(rng: np.random.Generator, lr: float) -> Case:
-    total, power = int(rng.integers(1, 99)), float(rng.choice([1.0, 2.0, 3.0, rng.uniform(0.5, 3)]))
-    # their 1 − t/total loses up to total·eps of itself near the end, once: the next step divides by the same number
-    return s.Polynomial(total, power), lambda m, o: m.PolynomialLR(o, total, power), power * total, STEPS
-
-
-def cosine_case(rng: np.random.Generator, lr: float) -> Case:
-    total, floor = int(rng.integers(2, 60)), rng.uniform(0, 0.5)
-    # they climb from the bottom by ratios, beginning with 1 + cos(π + π/total) ≈ 5/total², which is known to eps/2
-    return s.Cosine(total, floor), lambda m, o: m.CosineAnnealingLR(o, total, floor * lr), total**2, STEPS
-
-
-def restarts_case(rng: np.random.Generator, lr: float) -> Case:
-    first, growth, floor = int(rng.integers(1, 30)), int(rng.integers(1, 4)), rng.uniform(0, 0.5)
-    theirs = lambda m, o: m.CosineAnnealingWarmRestarts(o, first, growth, floor * lr)  # noqa: E731
-    return s.CosineRestarts(first, growth, floor), theirs, 0, STEPS
-
-
-def cyclic_case(rng: np.random.Generator, lr: float) -> Case:
-    up, down, low, high = int(rng.integers(1, 30)), int(rng.integers(1, 30)), rng.uniform(0, 0.4), rng.uniform(0.5, 1)
-    mode = str(rng.choice(["triangular", "triangular2", "exp_range"]))
-    gamma = rng.uniform(0.95, 1.0) if mode == "exp_range" else 1.0
-    # their place in the cycle is a difference of numbers of the size of t / (up + down), and multiplies up + down
-    return (
-        s.Cyclic(up, down, low, high, mode, gamma),
-        lambda m, o: m.CyclicLR(o, low * lr, high * lr, up, down, mode, gamma, cycle_momentum=False),
-        up + down,
-        STEPS,
-    )
-
-
-def one_cycle_case(rng: np.random.Generator, lr: float) -> Case:
-    total, warm, div, final = (
-        int(rng.integers(20, STEPS)),
-        rng.uniform(0.1, 0.45),
-        rng.uniform(1, 30),
-        rng.uniform(1, 99),
-    )
-    anneal, three = str(rng.choice(["cos", "linear"])), bool(rng.integers(2))
-    settings = {"anneal_strategy": anneal, "div_factor": div, "final_div_factor": final, "three_phase": three}
-    # a phase may be as short as one step: its share of it is known to total·eps
-    return (
-        s.OneCycle(total, warm, div, final, anneal, three),
-        lambda m, o: m.OneCycleLR(o, lr, total, pct_start=warm, cycle_momentum=False, **settings),
-        total,
-        total,  # there PyTorch ends
-    )
-
-
-def warmup_case(rng: np.random.Generator, lr: float) -> Case:
-    steps, start, gamma = int(rng.integers(1, 40)), rng.uniform(0.1, 1.0), rng.uniform(0.8, 1)
-
-    def theirs(m: Any, o: Any) -> Any:
-        parts = [m.LinearLR(o, start, 1.0, steps), m.ExponentialLR(o, gamma)]
-        return m.SequentialLR(o, parts, [steps])
-
-    return s.Warmup(steps, s.Exponential(gamma), start), theirs, steps / start, STEPS
-
-
-def chain_case(rng: np.random.Generator, lr: float) -> Case:
-    first, second = (int(step) for step in np.sort(rng.choice(np.arange(1, STEPS), 2, replace=False)))
-    total, every, gamma = int(rng.integers(2, 60)), int(rng.integers(1, 20)), rng.uniform(0.8, 1)
-
-    def theirs(m: Any, o: Any) -> Any:
-        parts = [m.StepLR(o, every, gamma), m.CosineAnnealingLR(o, total), m.ExponentialLR(o, gamma)]
-        return m.SequentialLR(o, parts, [first, second])
-
-    ours = s.Chain([s.Step(every, gamma), s.Cosine(total), s.Exponential(gamma)], [first, second])
-    return ours, theirs, total**2, STEPS
-
-
-def product_case(rng: np.random.Generator, lr: float) -> Case:
-    every, gamma, total = int(rng.integers(1, 20)), rng.uniform(0.5, 1), int(rng.integers(1, 99))
-
-    def theirs(m: Any, o: Any) -> Any:
-        return m.ChainedScheduler([m.ExponentialLR(o, gamma), m.StepLR(o, every, gamma), m.PolynomialLR(o, total)])
-
-    return s.Exponential(gamma) * s.Step(every, gamma) * s.Polynomial(total), theirs, total, STEPS
-
-
-CASES = {name.removesuffix("_case"): make for name, make in sorted(globals().items()) if name.endswith("_case")}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -213,7 +85,9 @@ CLOSED: dict[str, tuple[s.Schedule, Callable[[int], float]]] = {
     "one_over_k": (s.OneOverK(), lambda t: 1 / (t + 1)),
     "one_over_k_later": (s.OneOverK(20), lambda t: 20 / (t + 20)),
     "polynomial": (s.Polynomial(40, 0.5), lambda t: math.sqrt(max(0, 1 - t / 40))),
-    "cosine": (s.Cosine(40, 0.1), lambda t: 0.1 + 0.9 * (1 + math.cos(math.pi * t / 40)) / 2),
+    "cosine": (s.Cosine(40, 0.1), lambda t: 0.1 + 0.9 * (1 + math.cos(math.pi * min(t, 40) / 40)) / 2),
+    "repeated_cosine": (s.Cosine(40, 0.1, "repeat"), lambda t: 0.1 + 0.9 * (1 + math.cos(math.pi * t / 40)) / 2),
+    "repeated_linear": (s.Linear(40, 0.1, 0.7, "repeat"), lambda t: 0.7 - 0.6 * abs(t % 80 - 40) / 40),
     "restarts": (s.CosineRestarts(9), lambda t: (1 + math.cos(math.pi * (t % 9) / 9)) / 2),
     "triangular": (s.Cyclic(10, low=0.1), lambda t: 0.1 + 0.9 * (1 - abs(t % 20 - 10) / 10)),
     "triangular2": (s.Cyclic(10, low=0, mode="triangular2"), lambda t: (1 - abs(t % 20 - 10) / 10) / 2 ** (t // 20)),
@@ -241,8 +115,10 @@ ENDS = {  # a schedule, a step, and the factor there without any rounding
     "cosine_start": (s.Cosine(7, 0.3), 0, 1.0),
     "cosine_end": (s.Cosine(7, 0.3), 7, 0.3),
     "cosine_zero": (s.Cosine(7), 7, 0.0),
-    "cosine_again": (s.Cosine(7, 0.3), 14, 1.0),
-    "cosine_far": (s.Cosine(7, 0.3), 14 * 10**17, 1.0),
+    "cosine_after": (s.Cosine(7, 0.3), 14, 0.3),
+    "cosine_far": (s.Cosine(7, 0.3), 14 * 10**17, 0.3),
+    "cosine_again": (s.Cosine(7, 0.3, "repeat"), 14, 1.0),
+    "cosine_far_again": (s.Cosine(7, 0.3, "repeat"), 14 * 10**17, 1.0),
     "restart": (s.CosineRestarts(3, 2, 0.1), 3 + 6, 1.0),
     "restart_far": (s.CosineRestarts(3, 2, 0.1), 3 * (2**60 - 1), 1.0),
     "cyclic_low": (s.Cyclic(3, 4, 0.1, 0.7), 7, 0.1),
@@ -324,7 +200,9 @@ def test_fields_are_frozen(name: str) -> None:
 
 
 def test_reads_as_it_was_written() -> None:
-    assert repr(s.Warmup(np.int64(5), s.Cosine(8))) == "Warmup(steps=5, then=Cosine(total=8, floor=0.0), start=0.0)"
+    assert repr(s.Warmup(np.int64(5), s.Cosine(8))) == (
+        "Warmup(steps=5, then=Cosine(total=8, floor=0.0, after='hold'), start=0.0)"
+    )
     assert s.Staircase(np.array([3, 5]), [1, 2]) == s.Staircase((3, 5), (1.0, 2.0))
     assert s.Linear(np.int32(4), np.float32(0.5)) == s.Linear(4, 0.5)
 
@@ -435,6 +313,14 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "^final_div: got 0.0, expected a finite number >= 1",
     ),
     "anneal": (lambda: s.OneCycle(30, anneal=1), ValueError, "^anneal: got 1, expected 'cos' or 'linear'$"),
+    "after_linear": (lambda: s.Linear(3, after="stop"), ValueError, "^after: got 'stop', expected 'hold' or 'repeat'$"),
+    "after_polynomial": (lambda: s.Polynomial(3, after="Hold"), ValueError, "^after: got 'Hold', expected 'hold' or "),
+    "after_cosine": (lambda: s.Cosine(3, after=None), ValueError, "^after: got None, expected 'hold' or 'repeat'$"),
+    "after_one_cycle": (
+        lambda: s.OneCycle(30, after=["hold"]),
+        ValueError,
+        r"^after: got \['hold'\], expected 'hold' ",
+    ),
     "warmup": (lambda: s.Warmup(-1), ValueError, "^steps: got -1, expected a whole number from 0 "),
     "warmup_start": (lambda: s.Warmup(1, start=-1), ValueError, "^start: got -1.0, expected a finite number >= 0$"),
     "then": (

@@ -1,4 +1,4 @@
-"""Schedules that fall, or climb, once."""
+"""Schedules that fall, or climb, without an end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optlab.checks import integer, real
-from optlab.schedules.arithmetic import Factors, Steps, between, power, whole_power
+from optlab.schedules.arithmetic import Factors, Steps, power, whole_power
 from optlab.schedules.schedule import Function, Schedule, factors_of, function, increasing
 from optlab.trajectory import MAX_STEP
 
@@ -126,65 +126,6 @@ class Multiplicative(Schedule):
         each = factors_of(self.factor, np.arange(1, t.max(initial=0) + 1))
         products: Factors = np.cumprod(np.concatenate([[1.0], each]))  # in order, so that a later end changes no bit
         return products[t]
-
-
-@dataclass(frozen=True)
-class Linear(Schedule):
-    """From start at step 0 in a straight line to end at step total, and constant from there: PyTorch's LinearLR.
-
-    PyTorch's defaults climb from 1/3 to 1; these descend to 0.
-
-    Args:
-        total: The step at which end is reached, >= 1.
-        start: >= 0.
-        end: >= 0.
-
-    Raises:
-        TypeError: an argument is not a number.
-        ValueError: an argument is out of range.
-
-    Example:
-        >>> Linear(4)([0, 1, 2, 3, 4, 5])
-        array([1.  , 0.75, 0.5 , 0.25, 0.  , 0.  ])
-    """
-
-    total: int
-    start: float = 1.0
-    end: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._set(total=integer("total", self.total, 1, MAX_STEP))
-        self._set(start=real("start", self.start, 0.0), end=real("end", self.end, 0.0))
-
-    def _factors(self, t: Steps) -> Factors:
-        return between(self.start, self.end, np.minimum(t, self.total) / self.total)
-
-
-@dataclass(frozen=True)
-class Polynomial(Schedule):
-    """``(1 − t / total) ** power``, and 0 from step total on: PyTorch's PolynomialLR.
-
-    Args:
-        total: The step at which 0 is reached, >= 1.
-        power: >= 0.
-
-    Raises:
-        TypeError: an argument is not a number.
-        ValueError: an argument is out of range.
-
-    Example:
-        >>> Polynomial(4, power=2)([0, 1, 2, 3, 4, 5])
-        array([1.    , 0.5625, 0.25  , 0.0625, 0.    , 0.    ])
-    """
-
-    total: int
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        self._set(total=integer("total", self.total, 1, MAX_STEP), power=real("power", self.power, 0.0))
-
-    def _factors(self, t: Steps) -> Factors:
-        return power((self.total - np.minimum(t, self.total)) / self.total, self.power)
 
 
 @dataclass(frozen=True)
