@@ -68,7 +68,7 @@ def learned(method: str, lr: Array, p: Params, seed: int) -> Array:
     """The step at which each weight is first within the tolerance, or the last, (runs, features)."""
     f, weights = features(p, seed)
     options = {"batch_size": BATCH, "seed": derive_seed(seed, "batches"), "record": ol.log_spaced(p.records)}
-    path = ol.descend(f, METHODS[method](lr), np.zeros((len(lr), f.dim)), p.steps, **options)
+    path = ol.descend(f, METHODS[method](lr), np.zeros((len(lr), f.dim)), p.steps, nonfinite="stop", **options)
     there = np.abs(path.x - weights) < TOLERANCE
     there[-1] = True
     return path.step[np.argmax(there, axis=0)]

@@ -101,7 +101,7 @@ def network(p: Params, seed: int) -> tuple[Array, float]:
     target = least + LEFT * (math.log(4) - least)
     found = []
     for batch, cap in zip(BATCHES.tolist(), CAPS, strict=True):
-        options = {"batch_size": batch, "record": ol.log_spaced(p.records), "record_x": False}
+        options = {"batch_size": batch, "record": ol.log_spaced(p.records), "record_x": False, "nonfinite": "stop"}
         path = ol.descend(f, ol.SGD(LRS), np.tile(start, (len(LRS), 1)), cap, seed=derive_seed(seed, "run"), **options)
         found.append(arrival(path, target, cap))
     lr = LRS[np.argmin(found[-1])]

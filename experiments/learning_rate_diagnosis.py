@@ -71,7 +71,8 @@ def one_seed(p: Params, seed: int) -> dict[str, np.ndarray]:
     best = minimum(f, start, p.steps)
     values, vectors = np.linalg.eigh(f.hessian(best))
     rates = np.array([*RATES.values(), *sweep(p)]) * 2 / values[-1]
-    path = ol.descend(f, ol.SGD(lr=rates), np.tile(start, (len(rates), 1)), p.steps, record=RECORD, record_x=False)
+    options = {"record": RECORD, "record_x": False, "nonfinite": "stop"}
+    path = ol.descend(f, ol.SGD(lr=rates), np.tile(start, (len(rates), 1)), p.steps, **options)
     return {
         "slope": np.abs(f.grad(best)).max(),
         "eigenvalues": values[[0, -1]],

@@ -60,6 +60,7 @@ def final(problem: str, method: str, p: Params, seed: int) -> Array:
         METHODS[method](lr),
         np.tile(start, (len(lr), 1)),
         p.steps,
+        nonfinite="stop",
         batch_size=BATCH,
         seed=derive_seed(seed, "batches"),
         record=record,

@@ -59,7 +59,7 @@ def losses(p: Params, seed: int, method: str, kind: str, n: int, samples: tuple[
     opt = mlp.per_layer(METHODS[method][0](np.repeat(2.0**grid, p.seeds)))
     options = {"batch_size": BATCH, "seed": derive_seed(seed, "batches"), "record": [p.steps], "record_x": False}
     with np.errstate(over="ignore"):
-        value = ol.descend(mlp.on(*samples), opt, first, p.steps, **options).value[-1]
+        value = ol.descend(mlp.on(*samples), opt, first, p.steps, nonfinite="stop", **options).value[-1]
     return np.where(value < WORST, value, WORST).reshape(len(grid), p.seeds)
 
 

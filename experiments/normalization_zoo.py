@@ -123,7 +123,7 @@ def errors(kind: str, batch: int, lrs: Array, seed: int) -> Array:
     mlp = ol.nn.MLP([INPUTS, WIDTH, WIDTH, CLASSES], **KINDS[kind])
     start = np.tile(mlp.init(derive_seed(seed, "start")), (len(lrs), 1))
     options = {"batch_size": batch, "sampling": "shuffle", "seed": seed, "record": []}
-    path = ol.descend(mlp.on(x, y), ol.SGD(lr=lrs), start, EPOCHS * TRAIN // batch, **options)
+    path = ol.descend(mlp.on(x, y), ol.SGD(lr=lrs), start, EPOCHS * TRAIN // batch, nonfinite="stop", **options)
     found = []
     for run, theta in enumerate(path.last):
         stats = mlp.averages(path.state, run) if kind == "batch" else None

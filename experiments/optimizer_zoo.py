@@ -88,7 +88,7 @@ def ends(problem: str, f: ol.Landscape, method: str, lr: Array, count: int, step
     else:
         first, options = starts(problem, count, derive_seed(seed, "start")).astype(np.float32), {}
     x0, each = np.tile(first, (len(lr), 1)), np.repeat(lr, count)
-    last = ol.descend(f, METHODS[method](each), x0, steps, record=[], record_x=False, **options).last
+    last = ol.descend(f, METHODS[method](each), x0, steps, record=[], record_x=False, nonfinite="stop", **options).last
     least = 0.0 if problem == "network" else f.minimum or 0.0
     begun, left = (np.nan_to_num(np.asarray(f.value(x), float) - least, nan=np.inf) for x in (x0, last))
     return np.log10(np.clip(left, LEAST, np.maximum(begun, LEAST))).reshape(len(lr), count)

@@ -40,10 +40,10 @@ template <class F, class R> __device__ void update(R* x, R* c, const double* p) 
   F::template prepare<double>(p, 3, constants);
   c[0] = constants[0];
   if constexpr (F::layerwise) {
-    x[1] = F::template measure<R>(x[0], x[1], x + 2, c);
-    F::template adapt<R>(x[0], x[1], c);
+    x[1] = measured<F, true, R>(x[0], x[1], x + 2, c, kRare);
+    F::template adapt<R>({x[0], x[1]}, {x[2], x[3]}, c);
   }
-  update_element<F, R>(x[0], x[1], x + 2, c, kMaximize | kWeightDecay | kGuard);
+  update_element<F, R>(x[0], x[1], x + 2, c, kMaximize | kWeightDecay | kGuard | kRare);
 }
 template <class F, class R> __device__ void activation(R* x) {
   x[0] = F::template value<R>(x[0], x[1]);

@@ -474,7 +474,8 @@ def test_nonfinite_points_stop(runs: int, dtype: Any, kind: Any) -> None:
 
 
 def test_divergence_without_a_rule_neither_hangs_nor_raises() -> None:
-    path = ol.descend(saddle(), ol.SGD(lr=3.0), np.full((9, 7), 2.0), 100, noise=1e-3)
+    start = np.full((9, 7), 2.0)
+    path = ol.descend(saddle(), ol.SGD(lr=3.0), start, 100, noise=1e-3, nonfinite="propagate")
     assert not np.isfinite(path.last[:, :2]).any() and set(path.stop_reason) == {"steps"}
 
 

@@ -376,7 +376,7 @@ SAID: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: ol.SGD(0.1, zzz=3),
         TypeError,
         "SGD: unknown keyword 'zzz'; there are: lr, momentum, dampening, weight_decay, nesterov, maximize, "
-        "decoupled_weight_decay, clip_value, clip_norm, l1, max_norm, noise, seed, groups",
+        "decoupled_weight_decay, clip_value, clip_norm, l1, max_norm, nonfinite, noise, seed, groups",
     ),
     "parameters_first": (
         lambda: ol.Adam([ONES], lr=1e-3),

@@ -93,7 +93,8 @@ __device__ ScaledNorm<R> norm_of_piece(const Piece<R>& piece, const R* sums, int
 
 /// One block a run: the constants with the scale that clipping asks for, to `now` (runs, count, kConstants).
 template <class R>
-__global__ void __launch_bounds__(kThreads) clip(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R bound, R* now) {
+__global__ void __launch_bounds__(kThreads, 2)
+    clip(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R bound, R* now) {
   const Step<R> step{OPTLAB_STEP};
   __shared__ R factor;
   for (i64 run = blockIdx.x; run < runs; run += gridDim.x) {
@@ -128,7 +129,7 @@ __global__ void __launch_bounds__(kThreads, 2) adapt(OPTLAB_STEP_ARGUMENTS(R), c
 
 /// One block a run: the two factors that bring x back into the ball.
 template <class R>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 2)
     project(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R bound, R* factors) {
   const Step<R> step{OPTLAB_STEP};
   for (i64 run = blockIdx.x; run < runs; run += gridDim.x) {

@@ -14,8 +14,9 @@ from optlab.files import cache_folder, sha256, write_all
 from optlab.gpu import sources
 from optlab.gpu.sources import Kernel
 
-OPTIONS = ("-std=c++17", "-ftz=false", "--fmad=false")
-"""Subnormals stay, and no product is fused with a sum: what the bits of the CPU are."""
+OPTIONS = ("-std=c++17", "-ftz=false", "--fmad=false", "-default-device")
+"""Subnormals stay, and no product is fused with a sum: what the bits of the CPU are. A function that does not say where
+it runs, as a generic lambda, runs on the device."""
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ LONG_ROW = 1024
 """A row of more numbers is given a block, others a warp."""
 
 
-def scratch_numbers(rows: int, features: int, dtype: Any) -> int:
-    """How many numbers of room the backward passes of layer normalization over a matrix of this shape need."""
-    return columns.plan(rows, features, np.dtype(dtype).itemsize).numbers(4, 1) + 2 * rows
+def scratch_numbers(rows: int, features: int, dtype: Any, groups: int = 1) -> int:
+    """How many numbers of room the backward passes over a matrix of this shape need."""
+    return columns.plan(rows, features, np.dtype(dtype).itemsize).numbers(4, 1) + 2 * rows * groups
 
 
 class Rows(Call):

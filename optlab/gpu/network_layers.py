@@ -65,9 +65,13 @@ class Room:
         self._slopes = [empty(rows * widest, dtype) for _ in range(4 if tangents else 2)]
         self.few = empty(2 * widest, dtype)
         self.value, self.rate = empty((), dtype), empty((), dtype)
-        numbers = (dense.scratch_numbers, batch_norm.scratch_numbers, layer_norm.scratch_numbers)
-        most = max(of(rows, layer.outputs, dtype) for of in numbers for layer in layers)
+        most = max(self._scratch_numbers(layer) for layer in layers)
         self.scratch = empty(max(most, rows * layers[-1].outputs), dtype)
+
+    def _scratch_numbers(self, layer: Layer) -> int:
+        shape = (self.rows, layer.outputs, self.dtype)
+        rows = layer_norm.scratch_numbers(*shape, groups=layer.groups)
+        return max(dense.scratch_numbers(*shape), batch_norm.scratch_numbers(*shape), rows)
 
     def _of(self, layer: Layer) -> Arrays:
         y = empty((self.rows, layer.outputs), self.dtype)

@@ -139,10 +139,17 @@ class Custom(Landscape):
         rows, along = self._rows(x), self._like(v, "v", x)
         if self._hvp is not None:
             return self._checked(self._hvp(rows, along), "hvp", rows.shape, x.dtype).reshape(x.shape)
-        norm = np.linalg.norm(along, axis=1, keepdims=True)
+        norm = _lengths(along)
         unit = along / np.where(norm > 0, norm, 1)
-        step = np.cbrt(np.finfo(x.dtype).eps) * (1 + np.linalg.norm(rows, axis=1, keepdims=True))
+        step = np.cbrt(np.finfo(x.dtype).eps) * (1 + _lengths(rows))
         step = step.astype(x.dtype)
         difference = self.grad(rows + step * unit) - self.grad(rows - step * unit)
         product: Array = difference * (norm / (2 * step))
         return product.astype(x.dtype).reshape(x.shape)
+
+
+def _lengths(rows: Array) -> Array:
+    """The norm of each row, ``(rows, 1)``, brought into the range of its squares by a power of two."""
+    _, exponent = np.frexp(np.abs(rows).max(axis=1, keepdims=True))
+    lengths: Array = np.ldexp(np.linalg.norm(np.ldexp(rows, -exponent), axis=1, keepdims=True), exponent)
+    return lengths

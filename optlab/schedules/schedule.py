@@ -152,9 +152,14 @@ def function(name: str, given: Any) -> Function:
     raise TypeError(f"{name}: got {told}, expected a schedule or a function of an int64 array of steps{_hint(given)}")
 
 
+def _subclasses(of: type[Schedule]) -> list[type[Schedule]]:
+    """Of all generations."""
+    return [kind for child in of.__subclasses__() for kind in (child, *_subclasses(child))]
+
+
 def _hint(given: Any) -> str:
     """How the schedule is made that was given by its name or class."""
-    kinds = {kind.__name__.lower(): kind for kind in Schedule.__subclasses__()}
+    kinds = {kind.__name__.lower(): kind for kind in _subclasses(Schedule)}
     word = given.__name__ if isinstance(given, type) else given
     for name in difflib.get_close_matches(word.lower(), kinds, n=1) if isinstance(word, str) else ():
         needed = [each.name for each in fields(kinds[name]) if each.default is MISSING and each.init]  # type: ignore[arg-type]

@@ -45,6 +45,7 @@ def assert_same_study(there: ol.Trajectory, here: ol.Trajectory) -> None:
 
 def both(f: Any, opt: ol.Optimizer, x0: np.ndarray, steps: int = STEPS, **options: Any) -> ol.Trajectory:
     """Runs the study in both places, asserts that they agree, and returns the one of the CPU."""
+    options = {"nonfinite": "stop", **options}
     here, there = ol.descend(f, opt, x0, steps, **options), ol.descend(f, opt, upload(x0), steps, **options)
     assert_same_study(there, here)
     return here

@@ -180,7 +180,8 @@ def test_a_run_that_diverges_does_not_stop_the_others() -> None:
     mlp = MLP([3, 8, 1], "identity")
     f = mlp.on(data().X, data().X[:, :1].copy(), "mse")
     theta, rates = mlp.init(0, runs=2), np.array([1e-2, 1e3])
-    both = train(f, ol.SGD(lr=rates), 8, theta=theta, **OPTIONS)
+    with pytest.warns(RuntimeWarning, match="^train: run 1 had become NaN or infinite by step"):
+        both = train(f, ol.SGD(lr=rates), 8, theta=theta, **OPTIONS)
     alone = train(f, ol.SGD(lr=1e-2), 8, theta=theta[0], **OPTIONS)
     assert (both.last[0] == alone.last[0]).all() and both.epochs == 8
     assert not np.isfinite(both.last[1]).all() and not np.isfinite(both.curves["train_loss"][-1, 1])

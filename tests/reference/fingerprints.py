@@ -100,9 +100,8 @@ def of_study(f: Any, opt: ol.Optimizer, dtype: Any) -> str:
     batch = 5 if f.n_samples else None
     hashes = []
     for runs in (67, 1):
-        path = ol.descend(
-            f, opt, points(f, dtype, runs), 30, noise=1e-6, gradient_noise=1e-2, batch_size=batch, seed=11, record=7
-        )
+        options = {"noise": 1e-6, "gradient_noise": 1e-2, "batch_size": batch, "seed": 11, "record": 7}
+        path = ol.descend(f, opt, points(f, dtype, runs), 30, nonfinite="stop", **options)
         hashes += [digest(path.x, path.value, path.grad_norm, path.last)]
     return " ".join(hashes)
 

@@ -54,12 +54,26 @@ struct ScaledBy {
 };
 
 /// The norm of the numbers whose squares sum_with(f) adds up, each number x as f(x).
+#if defined(__CUDACC__)
+template <class T, class SumWith>
+OPTLAB_HD ScaledNorm<T> scaled_norm(const SumWith& sum_with) {  // one copy of the sum: registers count for more
+  const T one = Number<T>::splat(1);
+  T scale = one;
+  OPTLAB_PRAGMA(unroll 1)
+  for (int pass = 0;; ++pass) {
+    const T total = sum_with(ScaledBy<T>{scale}), wanted = scale_of_squares(total);
+    if (pass == 1 || wanted == one) return {sqrt<T>(total), scale};
+    scale = wanted;
+  }
+}
+#else
 template <class T, class SumWith>
 OPTLAB_HD ScaledNorm<T> scaled_norm(const SumWith& sum_with) {
   const T total = sum_with(AsTheyAre{}), scale = scale_of_squares(total);
   if (!Number<T>::any(scale != Number<T>::splat(1))) return {sqrt<T>(total), scale};
   return {sqrt<T>(T(sum_with(ScaledBy<T>{scale}))), scale};
 }
+#endif
 
 /// The norm of a point, whose segments are summed each for itself.
 template <class T>
