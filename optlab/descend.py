@@ -93,7 +93,7 @@ def descend(
         stop: Stopping rules (:mod:`optlab.stop`), tested for each run.
         nonfinite: What happens to a run with a coordinate that is NaN or infinite. "warn": it stops ("nonfinite"), and
             one warning names the step and the first such run; "stop": it stops; "propagate": it goes on. This is looked
-            for at steps that are multiples of 16 and at the last one; :func:`optlab.stop.nonfinite` does so at every
+            for at steps that are multiples of 32 and at the last one; :func:`optlab.stop.nonfinite` does so at every
             step, without a warning. (The optimizer's own ``nonfinite`` is about gradients.)
         threads: Overrides :func:`optlab.threads` for this call.
         progress: True for a bar on stderr, or a function of (fraction done, text).

@@ -168,12 +168,12 @@ def test_a_lost_run_stops_with_one_warning(runs: int) -> None:
     f, x0 = ol.landscapes.Rosenbrock(), np.tile([-1.0, 1.0], (runs, 1))
     lr = np.full(runs, 1e-4)
     lr[-1] = 0.1
-    lost = rf"^descend: run {runs - 1} had become NaN or infinite by step 16; it stopped there"
+    lost = rf"^descend: run {runs - 1} had become NaN or infinite by step 32; it stopped there"
     with pytest.warns(RuntimeWarning, match=lost) as caught:
         path = ol.descend(f, ol.SGD(lr=lr), x0, 50, record=10)
     assert len(caught) == 1 and caught[0].filename == __file__
-    assert path.stop_reason[-1] == "nonfinite" and path.stop_step[-1] == 16
-    assert not np.isfinite(path.last[-1]).all() and "nonfinite: 1, from step 16 on" in str(path)
+    assert path.stop_reason[-1] == "nonfinite" and path.stop_step[-1] == 32
+    assert not np.isfinite(path.last[-1]).all() and "nonfinite: 1, from step 32 on" in str(path)
     assert (path.stop_reason[:-1] == "steps").all()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -182,7 +182,7 @@ def test_a_lost_run_stops_with_one_warning(runs: int) -> None:
         exact = ol.descend(f, ol.SGD(lr=lr), x0, 50, record=10, stop=ol.stop.nonfinite())
     assert_same_bits(silent.last, path.last)
     assert set(on.stop_reason) == {"steps"} and np.isnan(on.last[-1]).all()
-    assert exact.stop_reason[-1] == "nonfinite" and exact.stop_step[-1] < 16
+    assert exact.stop_reason[-1] == "nonfinite" and exact.stop_step[-1] < 32
     for other in (silent, on, exact):
         assert_same_bits(other.last[:-1], path.last[:-1])
     with pytest.warns(RuntimeWarning, match="by step 5;"):  # the last step is looked at, too
@@ -193,7 +193,7 @@ def test_a_lost_run_stops_with_one_warning(runs: int) -> None:
 
 def test_a_landscape_in_python_is_looked_at_too() -> None:
     f = ol.landscapes.Custom(2, value=lambda x: (x**4).sum(1), grad=lambda x: 4 * x**3)
-    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="run 1 had become NaN or infinite by step 16"):
+    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning, match="run 1 had become NaN or infinite by step 32"):
         path = ol.descend(f, ol.SGD(lr=0.1), np.array([[0.5, 0.5], [9.0, 9.0]]), 40)
     assert path.stop_reason.tolist() == ["steps", "nonfinite"]
 

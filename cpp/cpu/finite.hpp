@@ -10,8 +10,9 @@ OPTLAB_HD P seen_with(P seen, P x) {
   return seen + x * Real<P>(0);
 }
 
+/// The same of all lanes of n numbers, in chains that do not wait for each other.
 template <class R>
-bool all_finite(const R* x, i64 n) {
+Pack<R> seen_in(const R* x, i64 n) {
   constexpr int chains = 4;
   constexpr i64 lanes = kLanes<R>;
   Pack<R> seen[chains]{};
@@ -19,8 +20,13 @@ bool all_finite(const R* x, i64 n) {
   for (; i + chains * lanes <= n; i += chains * lanes)
     for (int k = 0; k < chains; ++k) seen[k] = seen_with(seen[k], load(x + i + k * lanes));
   each_pack<R>(n - i, [&](i64 j, auto count) { seen[0] = seen_with(seen[0], load_some(x + i + j, count)); });
-  const Pack<R> all = (seen[0] + seen[1]) + (seen[2] + seen[3]);
-  return !Number<Pack<R>>::any(all != all);
+  return (seen[0] + seen[1]) + (seen[2] + seen[3]);
+}
+
+template <class R>
+bool all_finite(const R* x, i64 n) {
+  const Pack<R> seen = seen_in(x, n);
+  return !Number<Pack<R>>::any(seen != seen);
 }
 
 /// Its number among n, or n.

@@ -14,10 +14,11 @@ unsigned Study<R>::nonfinite_lanes(i64 group, const P* numbers, const std::vecto
   bool finite = true;
   i64 begin = 0;
   const auto look = [&](i64 end) {
+    const R* own = reinterpret_cast<const R*>(numbers);
     if (layout_ == Layout::runs)
-      for (i64 i = begin; i < end; ++i) seen = seen_with(seen, numbers[i]);
+      seen = seen + seen_in(own + begin * kLanes<R>, (end - begin) * kLanes<R>);
     else
-      finite = finite && all_finite(reinterpret_cast<const R*>(numbers) + begin, end - begin);
+      finite = finite && all_finite(own + begin, end - begin);
     begin = end + 1;
   };
   for (const i64 coordinate : but) look(coordinate);

@@ -14,7 +14,7 @@ inline constexpr i64 kNoDecrease = -1, kNonfinite = -2;
 /// At which steps points are looked at whether they are finite where no rule asks for it: what is not finite stays so,
 /// and to look at every step would cost a pass over x.
 OPTLAB_HD bool looked_at(i64 t, i64 last_step) {
-  return t % 16 == 0 || t == last_step;
+  return t % 32 == 0 || t == last_step;
 }
 
 /// What a coordinate adds to the squared distance.
