@@ -93,8 +93,9 @@ def descend(
         stop: Stopping rules (:mod:`optlab.stop`), tested for each run.
         nonfinite: What happens to a run with a coordinate that is NaN or infinite. "warn": it stops ("nonfinite"), and
             one warning names the step and the first such run; "stop": it stops; "propagate": it goes on. This is looked
-            for at steps that are multiples of 32 and at the last one; :func:`optlab.stop.nonfinite` does so at every
-            step, without a warning. (The optimizer's own ``nonfinite`` is about gradients.)
+            for at steps that are multiples of 32 and at the last one (of networks on the GPU, at the last one only);
+            :func:`optlab.stop.nonfinite` does so at every step, without a warning. (The optimizer's own
+            ``nonfinite`` is about gradients.)
         threads: Overrides :func:`optlab.threads` for this call.
         progress: True for a bar on stderr, or a function of (fraction done, text).
 
@@ -104,7 +105,8 @@ def descend(
     Raises:
         TypeError: an argument is of the wrong type or dtype.
         ValueError: an argument is out of range, or x0 is not finite.
-        FloatingPointError: a gradient is not finite, and the optimizer has ``nonfinite="raise"``.
+        FloatingPointError: a gradient is not finite, and the optimizer has ``nonfinite="raise"``. Where there are
+            several, any one of them is named.
 
     Warns:
         RuntimeWarning: a run is no longer finite, once for each call.
@@ -125,16 +127,16 @@ def descend(
         with reporter(progress, "descend") as report:
             path = _run(study, schedule, report)
     if study.tells and (lost := path.stop_reason == "nonfinite").any():
-        warnings.warn(f"descend: {lost_runs(lost, path.stop_step)}; {_ADVICE}", RuntimeWarning, stacklevel=2)
+        warnings.warn(f"descend: {lost_runs(lost, path.stop_step, first_run)}; {_ADVICE}", RuntimeWarning, stacklevel=2)
     return path
 
 
-def lost_runs(runs: NDArray[np.bool_], steps: NDArray[np.int64]) -> str:
-    """Which runs are no longer finite, and since when."""
+def lost_runs(runs: NDArray[np.bool_], steps: NDArray[np.int64], first_run: int = 0) -> str:
+    """Which runs are no longer finite, and since when; they are counted from ``first_run``."""
     first = int(np.flatnonzero(runs)[np.argmin(steps[runs])])
     others = int(runs.sum()) - 1
     more = f" (and {others} more of {len(runs)} by the end)" if others else ""
-    return f"run {first} had become NaN or infinite by step {steps[first]}{more}"
+    return f"run {first_run + first} had become NaN or infinite by step {steps[first]}{more}"
 
 
 def _run(study: Study, schedule: Schedule | None, report: Progress) -> Trajectory:

@@ -215,6 +215,8 @@ class Study:
             if one.shape != array.shape or one.dtype != array.dtype:
                 raise ValueError(f"state: {name!r} is {one.dtype}{one.shape}, expected {array.dtype}{array.shape}")
             array[...] = one
+        if "skipped" in fresh and not ((fresh["skipped"] >= 0) & (fresh["skipped"] <= fresh["step"])).all():
+            raise ValueError(f"state: 'skipped' is {fresh['skipped']}, expected 0 to 'step', which is {fresh['step']}")
         return fresh
 
     def trajectory(self, interrupted: bool) -> Trajectory:

@@ -70,8 +70,8 @@ class Trajectory:
         state: The optimizer's final state with a runs axis, and what else a continuation needs.
         stop_step: The step at which each run stopped, ``(runs,)``.
         stop_reason: Why: "steps" (it ran to the end), the name of a stopping rule, "nonfinite", "no_decrease" or
-            "interrupted". The
-            record of the step at which a run stopped holds x there; only after it "no_decrease" goes back in time.
+            "interrupted". The record of the step at which a run stopped holds x there; only after it "no_decrease" goes
+            back in time.
         last_step: The step of ``last``; a continuation passes it as ``first_step``.
         probes: The values of other landscapes at the records, by name, each ``(records, runs)``.
         interrupted: Whether Ctrl-C ended the study early; the records up to then are whole.

@@ -207,3 +207,23 @@ def test_training_warns_once() -> None:
     ) as caught:
         history = ol.nn.train(f, ol.SGD(lr=[0.1, 1e30]), epochs=20, batch_size=8, theta=theta)
     assert len(caught) == 1 and np.isfinite(history.last[0]).all()
+
+
+@pytest.mark.parametrize("count", (-1, 3))
+def test_a_state_that_has_skipped_more_than_it_has_taken_is_refused(count: int) -> None:
+    opt, x = ol.Adam(lr=0.1, nonfinite="skip"), np.ones((1, 2))
+    state = opt.init(x, runs_axis=True)
+    state["step"][...], state["skipped"][...] = 2, count
+    with pytest.raises(ValueError, match=rf"^state: 'skipped' holds {count}, expected 0 to 'step', which is 2$"):
+        opt.step(x.copy(), x, state)
+    f = ol.landscapes.Quadratic([1.0, 2.0])
+    with pytest.raises(ValueError, match=rf"^state: 'skipped' is \[{count}\], expected 0 to 'step', which is 2$"):
+        ol.descend(f, opt, x, 3, state=state)
+
+
+def test_the_warning_counts_runs_as_the_error_does() -> None:
+    f, x0 = ol.landscapes.Rosenbrock(), np.array([[-1.0, 1.0]])
+    with pytest.warns(RuntimeWarning, match=r"^descend: run 50 had become"):
+        ol.descend(f, ol.SGD(lr=0.1), x0, 40, first_run=50)
+    with pytest.raises(FloatingPointError, match=r"^the gradient of run 50: "):
+        ol.descend(f, ol.SGD(lr=0.1, nonfinite="raise"), x0, 40, first_run=50)

@@ -183,11 +183,16 @@ class Updater {
   static const py::array& array_of(const py::handle& given) { return reinterpret_cast<const py::array&>(given); }
 
   /// The counts of skipped steps, () or (runs,); null where none are skipped.
-  i64* skipped_of(const Plan& plan, const py::handle& state, bool by_run, i64 runs) const {
+  i64* skipped_of(const Plan& plan, const py::handle& state, bool by_run, i64 runs, i64 count) const {
     if (plan.setup.nonfinite != OnNonfinite::skip) return nullptr;
     const std::vector<py::ssize_t> shape(by_run ? 1 : 0, runs);
     const py::handle given = entry(state, skipped_key_, "skipped");
-    return reinterpret_cast<i64*>(gated<std::int64_t>(given, "skipped", shape, Access::write));
+    auto* skipped = reinterpret_cast<i64*>(gated<std::int64_t>(given, "skipped", shape, Access::write));
+    for (i64 run = 0; run < runs; ++run)
+      if (skipped[run] < 0 || skipped[run] > count)
+        throw py::value_error("state: 'skipped' holds " + std::to_string(skipped[run]) +
+                              ", expected 0 to 'step', which is " + std::to_string(count));
+    return skipped;
   }
 
   template <class R>
@@ -197,7 +202,8 @@ class Updater {
         plan.list ? gate_list<R>(plan, wanted_, x, grad, state) : gate_array<R>(plan, wanted_, x, grad, state);
     std::int64_t& count = count_of(state);
     check_rates(plan, arrays.runs, rates);
-    arrays.skipped = skipped_of(plan, state, plan.runs_axis && !is_list(x) && array_of(x).ndim() > 1, arrays.runs);
+    arrays.skipped =
+        skipped_of(plan, state, plan.runs_axis && !is_list(x) && array_of(x).ndim() > 1, arrays.runs, count);
     check_gradient<R>(plan, grad, count);
     released(plan.dim() * arrays.runs, [&](int threads) { apply(plan, arrays, count, rates, threads); });
     ++count;
@@ -226,7 +232,7 @@ class Updater {
     check_rates(plan, 1, rates);
     std::int64_t& count = count_of(state);
     arrays.pieces.push_back({pointer<R>(point), pointer<R>(slope)});
-    arrays.skipped = skipped_of(plan, state, false, 1);
+    arrays.skipped = skipped_of(plan, state, false, 1, count);
     check_gradient<R>(plan, grad, count);
     if (arrays.skipped && !all_finite(pointer<R>(slope), slope.size())) {
       ++*arrays.skipped;

@@ -10,17 +10,18 @@
 namespace optlab {
 namespace {
 
-/// The norms over all segments of the runs in the lanes.
-template <class R>
-ScaledNorm<Pack<R>> norm_of_runs(const std::vector<Segment>& segments, const Pack<R>* numbers) {
-  return scaled_norm<Pack<R>>([&](auto scaled) {
+/// The norms over all segments of the runs in the lanes that count.
+template <class R, bool of_small>
+ScaledNorm<Pack<R>> norm_of_runs(const std::vector<Segment>& segments, const Pack<R>* numbers, LaneMask<R> counts) {
+  const auto sum_with = [&](auto scaled) {
     SquaresOfSegments<Pack<R>> squares;
     for (const Segment& segment : segments) {
       for (i64 i = segment.begin; i < segment.end; ++i) squares.add(scaled(numbers[i]));
       squares.end_segment();
     }
     return squares.result();
-  });
+  };
+  return scaled_norm<Pack<R>, of_small>(sum_with, counts);
 }
 
 }  // namespace
@@ -83,27 +84,18 @@ void Optimizer<R>::constants(P* out, std::size_t segment, i64 row, int lanes, i6
 
 // ---------------------------------------------------------------- lanes are runs
 
-/// The gradients times powers of two, in `room`.
 template <class R>
-const Pack<R>* Optimizer<R>::times(Buffer<P>& room, const P* g, P unit) const {
-  const i64 dim = setup_.segments.back().end;
-  room.reserve(dim);
-  for (i64 i = 0; i < dim; ++i) room.get()[i] = g[i] * unit;
-  return room.get();
-}
-
-template <class R>
-void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants, StepAddress at) const {
+void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants, StepAddress at, LaneMask<R> counts) const {
   const std::size_t segments = setup_.segments.size();
-  Buffer<P> shortened;
+  u32 clipped = 0;
   if (clips()) {
-    const Shortening<P> by = clip_factor(norm_of_runs<R>(setup_.segments, g), static_cast<R>(setup_.clip_norm));
-    const auto split = by.split();
-    if (Number<P>::any(split)) g = times(shortened, g, select<P>(split, by.unit, splat(R(1))));
-    const P factor = select<P>(split, by.factor, by.product());
+    const auto norm = norm_of_runs<R, false>(setup_.segments, g, counts);
+    const Shortening<P> by = clip_factor(norm, static_cast<R>(setup_.clip_norm));
+    if (Number<P>::any(by.split())) clipped = kRare;
     for (std::size_t k = 0; k < segments; ++k) {
-      P& scale = constants[k * kMaxConstants + Around::scale];
-      scale = scale * factor;
+      P* c = constants + k * kMaxConstants;
+      c[Around::scale] = c[Around::scale] * by.factor;
+      c[Around::unit] = by.unit;
     }
   }
   for (std::size_t k = 0; k < segments; ++k) {
@@ -112,10 +104,10 @@ void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants, Step
     R* part[kMaxStates];
     for (std::size_t s = 0; s < rule_->states.size(); ++s) part[s] = reinterpret_cast<R*>(states[s] + segment.begin);
     P* c = constants + k * kMaxConstants;
-    u32 flags = setup_.flags;
+    u32 flags = setup_.flags | clipped;
     if (rule_->layerwise) {
       ScaledNorm<P> norms[2];
-      rule_->measure_runs(norms, x + segment.begin, g + segment.begin, part, n, c, flags);
+      rule_->measure_runs(norms, x + segment.begin, g + segment.begin, part, n, c, flags, counts);
       rule_->adapt(norms, c);
       const P one = splat(R(1));
       if (Number<P>::any(norms[0].scale != one || norms[1].scale != one)) flags |= kRare;
@@ -131,9 +123,10 @@ void Optimizer<R>::update(P* x, const P* g, P* const* states, P* constants, Step
 }
 
 template <class R>
-void Optimizer<R>::project(P* x, i64 dim) const {
+void Optimizer<R>::project(P* x, i64 dim, LaneMask<R> counts) const {
   if (!projects()) return;
-  const Shortening<P> by = projection_factor(norm_of_runs<R>(setup_.segments, x), static_cast<R>(setup_.max_norm));
+  const auto norm = norm_of_runs<R, true>(setup_.segments, x, counts);
+  const Shortening<P> by = projection_factor(norm, static_cast<R>(setup_.max_norm));
   for (i64 i = 0; i < dim; ++i) x[i] = x[i] * by.unit * by.factor;
 }
 

@@ -48,7 +48,7 @@ struct Span {
   R* states[kMaxStates];
   QuantizedStates quantized;  ///< in their place where the optimizer keeps bytes
   i64 first, n;               ///< the number of the first element in the run, and how many there are
-  bool rare = false;          ///< whether a norm is out of range
+  bool rare = false;          ///< whether a norm is out of range, or the factor that clips
   Pack<R> constants[kMaxConstants];
 };
 
@@ -75,9 +75,9 @@ class Optimizer {
   /// Constants of one segment for the runs row .. row + lanes - 1, one run in each lane; a single run fills all lanes.
   void constants(P* out, std::size_t segment, i64 row, int lanes, i64 step, Rate rate) const;
 
-  /// Lanes are runs. `constants` holds kMaxConstants packs per segment and is used up.
-  void update(P* x, const P* g, P* const* states, P* constants, StepAddress at) const;
-  void project(P* x, i64 dim) const;
+  /// Lanes are runs, of which those count that go on. `constants` holds kMaxConstants packs per segment and is used up.
+  void update(P* x, const P* g, P* const* states, P* constants, StepAddress at, LaneMask<R> counts) const;
+  void project(P* x, i64 dim, LaneMask<R> counts) const;
   /// Lanes are elements: the spans of one run, in order, one per segment.
   void update(std::vector<Span<R>>& spans, StepAddress at, const Noise<R>& noise, int threads) const;
   void project(const std::vector<Span<R>>& spans, int threads) const;
@@ -87,10 +87,9 @@ class Optimizer {
  private:
   bool clips() const { return setup_.clip_norm < std::numeric_limits<double>::infinity(); }
   bool projects() const { return setup_.max_norm < std::numeric_limits<double>::infinity(); }
+  u32 flags_of(const Span<R>& span) const;
   void update_part(const Span<R>& span, i64 from, i64 to, StepAddress at) const;
-  const P* times(Buffer<P>& room, const P* g, P unit) const;
-  /// Where a factor alone would leave the range, the gradients are multiplied in part beforehand, in `room`.
-  void clip(std::vector<Span<R>>& spans, std::vector<R>& room, int threads) const;
+  void clip(std::vector<Span<R>>& spans, int threads) const;
   void measure(std::vector<Span<R>>& spans, int threads) const;
 
   OptimizerSetup setup_;

@@ -80,11 +80,11 @@ void block_squares(R* out, const R* from, i64 n, Scaled scaled) {
 }
 
 /// The norm over all spans of the numbers that stand at of(span).
-template <class R, class Of>
+template <class R, bool of_small, class Of>
 ScaledNorm<R> norm_of_spans(const std::vector<Span<R>>& spans, int threads, Of of) {
   const FloatEnvironment environment;
   BlockedSums<R, 1> squares(spans);
-  return scaled_norm<R>([&](auto scaled) {
+  return scaled_norm<R, of_small>([&](auto scaled) {
     each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
       block_squares(squares.at(k, from), of(spans[k]) + from, to - from, scaled);
     });
@@ -110,8 +110,7 @@ void add_noise(R* x, i64 first, i64 n, const Noise<R>& noise, StepAddress of) {
 
 template <class R>
 void Optimizer<R>::update(std::vector<Span<R>>& spans, StepAddress at, const Noise<R>& noise, int threads) const {
-  std::vector<R> shortened;
-  if (clips()) clip(spans, shortened, threads);
+  if (clips()) clip(spans, threads);
   if (rule_->layerwise) measure(spans, threads);
   each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
     const Span<R>& span = spans[k];
@@ -125,30 +124,33 @@ void Optimizer<R>::update(std::vector<Span<R>>& spans, StepAddress at, const Noi
 }
 
 template <class R>
+u32 Optimizer<R>::flags_of(const Span<R>& span) const {
+  return span.rare ? setup_.flags | kRare : setup_.flags;
+}
+
+template <class R>
 void Optimizer<R>::update_part(const Span<R>& span, i64 from, i64 to, StepAddress at) const {
+  const u32 flags = flags_of(span);
   if constexpr (sizeof(R) == 4)
     if (span.quantized.codes[0])
-      return update_quantized(span.x, span.g, span.quantized, span.first, from, to, span.constants, setup_.flags, at);
+      return update_quantized(span.x, span.g, span.quantized, span.first, from, to, span.constants, flags, at);
   R* states[kMaxStates];
   for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + from;
-  const u32 flags = span.rare ? setup_.flags | kRare : setup_.flags;
   rule_->update(span.x + from, span.g + from, states, to - from, span.constants, flags);
   if constexpr (sizeof(R) == 4)
     if (setup_.quantized) round_elements(states, span.first + from, to - from, at);
 }
 
 template <class R>
-void Optimizer<R>::clip(std::vector<Span<R>>& spans, std::vector<R>& room, int threads) const {
-  const auto norm = norm_of_spans<R>(spans, threads, [](const Span<R>& span) { return span.g; });
+void Optimizer<R>::clip(std::vector<Span<R>>& spans, int threads) const {
+  const auto norm = norm_of_spans<R, false>(spans, threads, [](const Span<R>& span) { return span.g; });
   const FloatEnvironment environment;
   const Shortening<R> by = clip_factor(norm, static_cast<R>(setup_.clip_norm));
-  const R factor = by.split() ? by.factor : by.product();
-  for (Span<R>& span : spans) span.constants[Around::scale] = span.constants[Around::scale] * splat(factor);
-  if (!by.split()) return;
-  for (const Span<R>& span : spans)
-    for (i64 i = 0; i < span.n; ++i) room.push_back(span.g[i] * by.unit);
-  const R* from = room.data();
-  for (Span<R>& span : spans) span.g = from, from += span.n;
+  for (Span<R>& span : spans) {
+    span.constants[Around::scale] = span.constants[Around::scale] * splat(by.factor);
+    span.constants[Around::unit] = splat(by.unit);
+    span.rare = by.split();
+  }
 }
 
 template <class R>
@@ -160,8 +162,8 @@ void Optimizer<R>::measure(std::vector<Span<R>>& spans, int threads) const {
       const Span<R>& span = spans[k];
       R* states[kMaxStates];
       for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = span.states[s] + from;
-      rule_->measure(squares.at(k, from), span.x + from, span.g + from, states, to - from, span.constants, setup_.flags,
-                     again ? scales.data() + 2 * k : nullptr);
+      rule_->measure(squares.at(k, from), span.x + from, span.g + from, states, to - from, span.constants,
+                     flags_of(span), again ? scales.data() + 2 * k : nullptr);
     });
   };
   measure_all(false);
@@ -174,14 +176,14 @@ void Optimizer<R>::measure(std::vector<Span<R>>& spans, int threads) const {
     for (int which = 0; which < 2; ++which)
       norms[which] = {splat(sqrt<R>(squares.total(k, which))), splat(scales[2 * k + static_cast<std::size_t>(which)])};
     rule_->adapt(norms, spans[k].constants);
-    spans[k].rare = scales[2 * k] != R(1) || scales[2 * k + 1] != R(1);
+    spans[k].rare = spans[k].rare || scales[2 * k] != R(1) || scales[2 * k + 1] != R(1);
   }
 }
 
 template <class R>
 void Optimizer<R>::project(const std::vector<Span<R>>& spans, int threads) const {
   if (!projects()) return;
-  const auto norm = norm_of_spans<R>(spans, threads, [](const Span<R>& span) { return span.x; });
+  const auto norm = norm_of_spans<R, true>(spans, threads, [](const Span<R>& span) { return span.x; });
   const FloatEnvironment environment;
   const Shortening<R> by = projection_factor(norm, static_cast<R>(setup_.max_norm));
   each_part(spans, threads, [&](std::size_t k, i64 from, i64 to) {
@@ -191,20 +193,19 @@ void Optimizer<R>::project(const std::vector<Span<R>>& spans, int threads) const
 
 template <class R>
 void Optimizer<R>::update_rows(Span<R> row, const i64* rows, i64 count, int threads) const {
-  std::vector<R> shortened;
   if (clips()) {
     std::vector<Span<R>> all{row};
     all[0].n *= count;
-    clip(all, shortened, threads);
+    clip(all, threads);
     std::copy_n(all[0].constants, rule_->constants, row.constants);
-    row.g = all[0].g;
+    row.rare = all[0].rare;
   }
   parallel(count, worthwhile(threads, row.n * count), [&](i64 begin, i64 end) {
     for (i64 k = begin; k < end; ++k) {
       R* states[kMaxStates];
       const i64 offset = rows[k] * row.n;
       for (std::size_t s = 0; s < rule_->states.size(); ++s) states[s] = row.states[s] + offset;
-      rule_->update(row.x + offset, row.g + k * row.n, states, row.n, row.constants, setup_.flags);
+      rule_->update(row.x + offset, row.g + k * row.n, states, row.n, row.constants, flags_of(row));
     }
   });
 }

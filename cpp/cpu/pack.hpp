@@ -174,6 +174,8 @@ template <class R>
 using Pack = typename PackOf<R>::type;
 template <class R>
 inline constexpr int kLanes = Number<Pack<R>>::lanes;
+template <class R>
+using LaneMask = typename Number<Pack<R>>::Mask;
 
 template <class R>
 OPTLAB_HD Pack<R> load(const R* from) {

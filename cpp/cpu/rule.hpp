@@ -8,7 +8,7 @@
 
 namespace optlab {
 
-inline constexpr int kMaxStates = 4, kMaxConstants = 16, kMaxParameters = 16;
+inline constexpr int kMaxStates = 4, kMaxConstants = 17, kMaxParameters = 16;
 
 /// One rule of the list with its functions for the number type R. Constants are those around every rule, then its own.
 template <class R>
@@ -27,7 +27,7 @@ struct Rule {
   void (*update)(R* x, const R* g, R* const* states, i64 n, const P* constants, u32 flags) = nullptr;
   /// Layerwise rules, before the update: the norms of x and of what the rule measures. Lanes are runs, ...
   void (*measure_runs)(ScaledNorm<P>* norms, const P* x, const P* g, R* const* states, i64 n, const P* constants,
-                       u32 flags) = nullptr;
+                       u32 flags, typename Number<P>::Mask counts) = nullptr;
   /// ... or elements: then one pair of sums of squares for each block of kSumBlock elements. The states move where no
   /// scales are given.
   void (*measure)(R* squares, const R* x, const R* g, R* const* states, i64 n, const P* constants, u32 flags,

@@ -63,26 +63,42 @@ void update(R* x, const R* g, R* const* states, i64 n, const Pack<R>* constants,
   }
 }
 
-template <class F, class R>
-void measure_runs(ScaledNorm<Pack<R>>* norms, const Pack<R>* x, const Pack<R>* g, R* const* states, i64 n,
-                  const Pack<R>* c, u32 flags) {
-  using P = Pack<R>;
-  layer_norms(norms, [=](P* sums, auto of_x, auto of_u) {
-    Sum<P> sum_x, sum_u;
-    for (i64 i = 0; i < n; ++i) {
-      P s[F::states];
-      for (int k = 0; k < F::states; ++k) s[k] = load(states[k] + i * kLanes<R>);
-      const P w = of_x(x[i]), u = of_u(P(measured<F, decltype(of_u)::first_time, P>(x[i], g[i], s, c, flags)));
-      for (int k = 0; k < F::states; ++k) store(states[k] + i * kLanes<R>, s[k]);
-      sum_x.add(w * w);
-      sum_u.add(u * u);
-    }
-    sums[0] = sum_x.result();
-    sums[1] = sum_u.result();
-  });
+/// The flags with a bit that is known at compile time, so that no test of it stands in the loop.
+template <bool rare>
+OPTLAB_HD u32 with_rare(u32 flags) {
+  return rare ? flags | kRare : flags & ~static_cast<u32>(kRare);
 }
 
-template <class F, class R, class Of>
+template <class F, bool rare, class R>
+void measure_lanes(ScaledNorm<Pack<R>>* norms, const Pack<R>* x, const Pack<R>* g, R* const* states, i64 n,
+                   const Pack<R>* c, u32 flags, typename Number<Pack<R>>::Mask counts) {
+  using P = Pack<R>;
+  layer_norms(
+      norms,
+      [=](P* sums, auto of_x, auto of_u) {
+        Sum<P> sum_x, sum_u;
+        for (i64 i = 0; i < n; ++i) {
+          P s[F::states];
+          for (int k = 0; k < F::states; ++k) s[k] = load(states[k] + i * kLanes<R>);
+          const P w = of_x(x[i]),
+                  u = of_u(P(measured<F, decltype(of_u)::first_time, P>(x[i], g[i], s, c, with_rare<rare>(flags))));
+          for (int k = 0; k < F::states; ++k) store(states[k] + i * kLanes<R>, s[k]);
+          sum_x.add(w * w);
+          sum_u.add(u * u);
+        }
+        sums[0] = sum_x.result();
+        sums[1] = sum_u.result();
+      },
+      counts);
+}
+
+template <class F, class R>
+void measure_runs(ScaledNorm<Pack<R>>* norms, const Pack<R>* x, const Pack<R>* g, R* const* states, i64 n,
+                  const Pack<R>* c, u32 flags, typename Number<Pack<R>>::Mask counts) {
+  (flags & kRare ? &measure_lanes<F, true, R> : &measure_lanes<F, false, R>)(norms, x, g, states, n, c, flags, counts);
+}
+
+template <class F, bool rare, class R, class Of>
 void add_blocks(R* squares, const R* x, const R* g, R* const* states, i64 n, const Pack<R>* c, u32 flags, Of of_x,
                 Of of_u) {
   using P = Pack<R>;
@@ -92,7 +108,8 @@ void add_blocks(R* squares, const R* x, const R* g, R* const* states, i64 n, con
     for (i64 i = begin; i < end; i += kLanes<R>) {
       const i64 part = end - i < kLanes<R> ? end - i : kLanes<R>;
       visit_pack<F, R, false>(const_cast<R*>(x), g, states, i, part, [&](P& x_pack, P g_pack, P* s) {
-        const P w = of_x(x_pack), u = of_u(P(measured<F, Of::first_time, P>(x_pack, g_pack, s, c, flags)));
+        const P w = of_x(x_pack),
+                u = of_u(P(measured<F, Of::first_time, P>(x_pack, g_pack, s, c, with_rare<rare>(flags))));
         sum_x.add(w * w);
         sum_u.add(masked(P(u * u), part));
       });
@@ -102,13 +119,20 @@ void add_blocks(R* squares, const R* x, const R* g, R* const* states, i64 n, con
   }
 }
 
+template <class F, bool rare, class R>
+void measure_blocks(R* squares, const R* x, const R* g, R* const* states, i64 n, const Pack<R>* c, u32 flags,
+                    const R* scales) {
+  if (scales)
+    add_blocks<F, rare>(squares, x, g, states, n, c, flags, ScaledBy<R>{scales[0]}, ScaledBy<R>{scales[1]});
+  else
+    add_blocks<F, rare>(squares, x, g, states, n, c, flags, AsTheyAre{}, AsTheyAre{});
+}
+
 template <class F, class R>
 void measure(R* squares, const R* x, const R* g, R* const* states, i64 n, const Pack<R>* c, u32 flags,
              const R* scales) {
-  if (scales)
-    add_blocks<F, R>(squares, x, g, states, n, c, flags, ScaledBy<R>{scales[0]}, ScaledBy<R>{scales[1]});
-  else
-    add_blocks<F, R>(squares, x, g, states, n, c, flags, AsTheyAre{}, AsTheyAre{});
+  (flags & kRare ? &measure_blocks<F, true, R> : &measure_blocks<F, false, R>)(squares, x, g, states, n, c, flags,
+                                                                               scales);
 }
 
 }  // namespace optlab

@@ -133,7 +133,7 @@ class Study {
   void measure_value(i64 group, Workspace& w) const;
   void measure_norm(i64 group, Workspace& w) const;
   template <class Square>
-  void norm_of_group(R* out, Square square) const;
+  void norm_of_group(R* out, i64 group, Square square) const;
   void measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R* out) const;
   void check_stops(i64 group, i64 t, Workspace& w);
   void check_finite(i64 group, i64 t, Workspace& w);
@@ -151,6 +151,7 @@ class Study {
   void share_constants(const double* factors, i64 steps);
   void constants(i64 group, i64 t, double factor, Workspace& w) const;
   void own_constants(P* out, i64 group, std::size_t segment, i64 step, double factor) const;
+  LaneMask<R> going_on(i64 group) const;
   void update(i64 group, i64 t, Workspace& w) const;
   template <class Visit>
   void each_held(Visit visit) const;

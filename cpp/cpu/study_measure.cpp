@@ -72,21 +72,22 @@ void Study<R>::measure_value(i64 group, Workspace& w) const {
 /// A norm of every run of a group, from square(p, scaled), the squares of the numbers scaled(x) of a pack.
 template <class R>
 template <class Square>
-void Study<R>::norm_of_group(R* out, Square square) const {
+void Study<R>::norm_of_group(R* out, i64 group, Square square) const {
   if (layout_ == Layout::runs) {
-    const auto norm = scaled_norm<P>([&](auto scaled) {
+    const auto sum_with = [&](auto scaled) {
       P sum;
       sum_terms<R, true>(reinterpret_cast<R*>(&sum), setup_.dim, [&](i64 p) { return square(p, scaled); });
       return sum;
-    });
-    return optlab::store(out, norm.value());
+    };
+    const auto counts = lane_numbers<R>() < static_cast<Bits<R>>(lanes_of(group));
+    return optlab::store(out, scaled_norm<P>(sum_with, (LaneMask<R>)counts).value());
   }
-  const auto norm = scaled_norm<R>([&](auto scaled) {
+  const auto sum_with = [&](auto scaled) {
     R sum;
     sum_terms<R, false>(&sum, setup_.dim, [&](i64 p) { return square(p, scaled); });
     return sum;
-  });
-  *out = norm.value();
+  };
+  *out = scaled_norm<R>(sum_with).value();
 }
 
 template <class R>
@@ -96,7 +97,7 @@ void Study<R>::measure_norm(i64 group, Workspace& w) const {
   if (!w.g_is_full && !w.has_full) full_gradient(group, w);
   w.has_full = true;
   const P* g = w.g_is_full ? w.g.get() : w.full.get();
-  norm_of_group(w.norm, [g](i64 p, auto scaled) {
+  norm_of_group(w.norm, group, [g](i64 p, auto scaled) {
     const P x = scaled(g[p]);
     return x * x;
   });
@@ -122,7 +123,7 @@ void Study<R>::measure_stop(const StopRule<R>& rule, i64 group, Workspace& w, R*
     return runs ? splat(of[static_cast<std::size_t>(p)]) : optlab::load(of.data() + p * kLanes<R>);
   };
   if (rule.kind == StopKind::distance) {
-    return norm_of_group(out, [&](i64 p, auto scaled) {
+    return norm_of_group(out, group, [&](i64 p, auto scaled) {
       return distance_term<P>(scaled(P(x[p] - bound(rule.low, p))), bound(rule.high, p));
     });
   }

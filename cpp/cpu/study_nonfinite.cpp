@@ -6,8 +6,8 @@
 
 namespace optlab {
 
-/// The runs of a group, as bits, of which a number is NaN or infinite, but for some coordinates, which rise; runs that
-/// have stopped may do anything.
+/// The runs of a group, as bits, in which a number is NaN or infinite. The coordinates in `but`, in rising order, are
+/// left out, and so are runs that have stopped.
 template <class R>
 unsigned Study<R>::nonfinite_lanes(i64 group, const P* numbers, const std::vector<i64>& but) const {
   P seen{};

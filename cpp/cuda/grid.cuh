@@ -6,7 +6,7 @@
 namespace optlab {
 
 inline constexpr int kThreads = 256;   ///< of a block, unless a kernel says otherwise
-inline constexpr int kConstants = 16;  ///< room for the constants of one segment, as cpu/rule.hpp has it
+inline constexpr int kConstants = 17;  ///< room for the constants of one segment, as cpu/rule.hpp has it
 inline constexpr u32 kWholeWarp = 0xffffffffu;
 
 /// As many numbers as one access of 16 bytes moves.

@@ -44,7 +44,7 @@ class Run : RunStep<Surface, F, options, flags> {
       each_normal(kNoise, t, [&](int i, R z) { x_[i] = x_[i] + sigma * z; });
     }
     if constexpr (projects) {
-      const Shortening<R> by = projection_factor<R>(this->norm_of(x_), s_.numbers[kMaxNorm]);
+      const Shortening<R> by = projection_factor<R>(this->template norm_of<true>(x_), s_.numbers[kMaxNorm]);
       each<R, dim>([&](int i) { x_[i] = x_[i] * by.unit * by.factor; });
     }
   }

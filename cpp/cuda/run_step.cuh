@@ -11,7 +11,8 @@ class RunStep {
   using R = typename Surface::Real;
   static constexpr int dim = Surface::dim, constants_of_step = Around::constants + F::constants;
   static constexpr bool clips = (options & kClips) != 0, own_parameters = (options & kOwnParameters) != 0;
-  static constexpr u32 own_flags = F::layerwise ? flags | kRare : flags;  ///< norms may be out of range
+  /// A norm, or the factor that clips, may be out of range.
+  static constexpr u32 own_flags = F::layerwise || clips ? flags | kRare : flags;
   static constexpr bool segmented = (options & kSegments) != 0, bytes = (options & kBytes) != 0;
 
   __device__ RunStep(const StudyTable<R>& study, i64 number) : s_(study), number_(number) { load_states(); }
@@ -30,8 +31,9 @@ class RunStep {
   __device__ i64 begin_of(i64 segment) const { return segmented && segment ? s_.ends[segment - 1] : 0; }
   __device__ i64 end_of(i64 segment) const { return segmented ? s_.ends[segment] : dim; }
 
+  template <bool of_small>
   __device__ ScaledNorm<R> norm_of(const R* numbers) const {
-    return scaled_norm<R>([&](auto scaled) {
+    return scaled_norm<R, of_small>([&](auto scaled) {
       SquaresOfSegments<R> squares;
       for (i64 segment = 0; segment < segments(); ++segment) {
         each_of(segment, [&](int i) { squares.add(scaled(numbers[i])); });
@@ -42,12 +44,12 @@ class RunStep {
   }
 
   __device__ void update(i64 rule_step, const R* constants, const double* factor) {
-    R scale = R(1);
-    if constexpr (clips) scale = shorten_gradient();
+    Shortening<R> by{R(1), R(1)};
+    if constexpr (clips) by = clip_factor<R>(norm_of<false>(g_), s_.numbers[kClipNorm]);
     for (i64 segment = 0; segment < segments(); ++segment) {
       R c[constants_of_step];
       constants_for(c, segment, rule_step, constants, factor);
-      if constexpr (clips) c[Around::scale] = c[Around::scale] * scale;
+      if constexpr (clips) c[Around::scale] = c[Around::scale] * by.factor, c[Around::unit] = by.unit;
       if constexpr (F::layerwise) adapt(c, segment);
       each_of(segment,
               [&](int i) { with_state(i, [&](R* own) { update_element<F, R>(x_[i], g_[i], own, c, own_flags); }); });
@@ -56,14 +58,6 @@ class RunStep {
           round_block<R>(states_[0] + begin, states_[1] + begin, begin, n, run(), static_cast<u64>(rule_step));
         });
     }
-  }
-
-  /// The factor that clips the gradient, which is multiplied by a part of it where the factor alone leaves the range.
-  __device__ R shorten_gradient() {
-    const Shortening<R> by = clip_factor<R>(norm_of(g_), s_.numbers[kClipNorm]);
-    if (!by.split()) return by.product();
-    each<R, dim>([&](int i) { g_[i] = g_[i] * by.unit; });
-    return by.factor;
   }
 
   __device__ void constants_for(R* c, i64 segment, i64 rule_step, const R* constants, const double* factor) const {
@@ -82,19 +76,23 @@ class RunStep {
 
   __device__ void adapt(R* c, i64 segment) {
     ScaledNorm<R> norms[2];
-    layer_norms(norms, [&](R* sums, auto of_x, auto of_u) {
-      Sum<R> sum_x, sum_u;
-      each_of(segment, [&](int i) {
-        R u;
-        with_state(i, [&](R* own) { u = measured<F, decltype(of_u)::first_time, R>(x_[i], g_[i], own, c, own_flags); });
-        const R w = of_x(x_[i]);
-        u = of_u(u);
-        sum_x.add(w * w);
-        sum_u.add(u * u);
-      });
-      sums[0] = sum_x.result();
-      sums[1] = sum_u.result();
-    });
+    layer_norms(
+        norms,
+        [&](R* sums, auto of_x, auto of_u) {
+          Sum<R> sum_x, sum_u;
+          each_of(segment, [&](int i) {
+            R u;
+            with_state(
+                i, [&](R* own) { u = measured<F, decltype(of_u)::first_time, R>(x_[i], g_[i], own, c, own_flags); });
+            const R w = of_x(x_[i]);
+            u = of_u(u);
+            sum_x.add(w * w);
+            sum_u.add(u * u);
+          });
+          sums[0] = sum_x.result();
+          sums[1] = sum_u.result();
+        },
+        true);
     F::template adapt<R>(norms[0], norms[1], c + Around::constants);
   }
 

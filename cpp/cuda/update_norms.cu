@@ -96,14 +96,19 @@ template <class R>
 __global__ void __launch_bounds__(kThreads, 2)
     clip(OPTLAB_STEP_ARGUMENTS(R), const R* sums, i64 blocks, R bound, R* now) {
   const Step<R> step{OPTLAB_STEP};
-  __shared__ R factor;
+  __shared__ R unit, factor;
   for (i64 run = blockIdx.x; run < runs; run += gridDim.x) {
     const ScaledNorm<R> norm = norm_of_run(step, sums + run * blocks * kSquareScales);
-    if (threadIdx.x == 0) factor = clip_factor<R>(norm, bound).product();
+    if (threadIdx.x == 0) {
+      const Shortening<R> by = clip_factor<R>(norm, bound);
+      unit = by.unit;
+      factor = by.factor;
+    }
     __syncthreads();
     for (i64 k = threadIdx.x; k < count * kConstants; k += kThreads) {
       const R c = step.constants_of(k / kConstants, run)[k % kConstants];
-      now[run * count * kConstants + k] = k % kConstants == Around::scale ? c * factor : c;
+      const i64 which = k % kConstants;
+      now[run * count * kConstants + k] = which == Around::scale ? c * factor : which == Around::unit ? unit : c;
     }
     __syncthreads();
   }

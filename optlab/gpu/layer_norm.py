@@ -1,6 +1,7 @@
 """Layer normalization on the GPU, and group normalization of (batch, channels): the functions of :mod:`optlab.ops`.
 
-``scratch`` is as for :mod:`optlab.gpu.batch_norm`: :func:`scratch_numbers` of room for the gradients of the parameters.
+``scratch`` is as for :mod:`optlab.gpu.batch_norm`: :func:`scratch_numbers` of room, for the gradients of the parameters
+and for what each row's rounded mean lacks.
 """
 
 from __future__ import annotations

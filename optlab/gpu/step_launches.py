@@ -27,7 +27,7 @@ class Constants:
     """The constants of a step, or of those that a graph replays."""
 
     array: Array
-    """(steps, rows, segments, 16)."""
+    """(steps, rows, segments, CONSTANTS)."""
     first_step: int
     graph: Array | None = None
     """Inside of a graph: the numbers on the device that say which step is taken (``StepCounter``)."""
@@ -56,7 +56,8 @@ class Launches:
         self.plan, self.tables, self.bound, self.constants = plan, tables, bound, constants
         self.draws = Draws(plan.sigma, plan.seed) if draws is None else draws
         self.real, self.scalar = gate.cpp(bound.dtype), np.dtype(bound.dtype).type
-        self.flags = plan.flags | (cpu.RARE if plan.layerwise else 0)  # a norm may be out of range
+        # A norm, or the factor that clips, may be out of range.
+        self.flags = plan.flags | (cpu.RARE if plan.layerwise or plan.clips else 0)
         self.given = constants.place()
         if plan.clips or plan.layerwise:
             self.now = empty((bound.runs, tables.count, CONSTANTS), bound.dtype)

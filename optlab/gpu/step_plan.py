@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from optlab.gpu.device import upload
 from optlab.kernels.select import cpu
 
-CHUNK, SUM_BLOCK, CONSTANTS, SQUARE_SCALES = 4096, 256, 16, 3
+CHUNK, SUM_BLOCK, CONSTANTS, SQUARE_SCALES = 4096, 256, 17, 3
 """As cuda/step.cuh, optlab/loops/sum.hpp and cuda/grid.cuh have them."""
 
 
@@ -70,7 +70,7 @@ class Plan:
     def constants(
         self, dtype: Any, first: int, factors: NDArray[np.float64], rates: Sequence[float] | None = None
     ) -> NDArray[Any]:
-        """The constants of the steps from ``first`` on, (steps, rows, segments, 16); rows are 1 or runs."""
+        """The constants of the steps from ``first`` on, (steps, rows, segments, CONSTANTS); rows are 1 or runs."""
         rows = max(self.own_rows, len(rates or ()))
         out = np.zeros((len(factors), rows, self.tables.count, CONSTANTS), dtype)
         cpu.step_constants(self.given, first, factors, None if rates is None else list(rates), out)

@@ -32,9 +32,9 @@ def batch_norm_forward(
 
     The variance is the biased one; eps stands inside the root. With eps = 0 a constant column has rstd = inf and
     y = 0 · inf = NaN, as the formula says. What is not finite in a column makes all of its y NaN. y is right to a few
-    ulp of 1 wherever the column lies: the mean is subtracted before it is rounded, and squares that leave the range of
-    the type of x are scaled back into it. :func:`batch_norm_backward` and the tangents recover what the mean that they
-    are given has lost by rounding.
+    ulp of 1 wherever x − μ is in range: the mean is subtracted before it is rounded, and squares that leave the range
+    of the type of x are scaled back into it. :func:`batch_norm_backward` and the tangents recover what rounding has
+    taken from the mean that they are given.
 
     With ``running`` the averages over batches are updated in place in the same pass, in PyTorch's form::
 

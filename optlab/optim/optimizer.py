@@ -83,8 +83,9 @@ class Optimizer(metaclass=Named):
         x ← x · min(1, max_norm / ‖x‖)                  the projection on the ball of radius max_norm
 
     Norms are right for all finite numbers, also where squares overflow or underflow in the type of x. The second
-    moments of adaptive rules are kept in that type: in float32 they hold gradients from about 1e-19 to 1e19, and a
-    larger one makes a step of 0. ``clip_norm`` and ``clip_value`` act before them.
+    moments of adaptive rules are kept in that type: in float32 they hold gradients from about 1e-19 to 1e19. A larger
+    one makes them infinite, and with it every later step 0, unless ``clip_norm`` or ``clip_value`` act before; a
+    smaller one leaves them 0, so that the step is infinite where eps is 0.
 
     Args:
         decoupled_weight_decay: Whether weight decay shrinks x instead of entering the gradient.
@@ -95,7 +96,7 @@ class Optimizer(metaclass=Named):
         nonfinite: What a gradient that is NaN or infinite does. "propagate": it goes through the rule into x and state.
             "raise": a FloatingPointError names array, index and step, and x and state are as before. "skip": the run
             keeps its x and state, and ``state["skipped"]`` counts the step; the rule goes by the steps that were taken.
-            The last two read the gradient once more.
+            The last two read the gradient once more, and "skip" takes each run's step by itself.
         noise: ε >= 0, the variance per element of the noise after each step. :func:`optlab.descend` has its own.
         seed: Of that noise.
         groups: Hyperparameters of some segments, as ``{"*.bias": {"weight_decay": 0}}``: patterns of segment names, the
@@ -249,8 +250,9 @@ class Optimizer(metaclass=Named):
 
         Raises:
             TypeError: an array is not of the dtype of x, or no array.
-            ValueError: shapes differ, memory is strided, read-only or overlapping, lr is negative, or the state belongs
-                to another optimizer, layout or version.
+            ValueError: shapes differ, memory is strided, read-only or overlapping, lr is negative, the state belongs to
+                another optimizer, layout or version, or ``nonfinite`` is not "propagate" for CuPy arrays.
+            FloatingPointError: a gradient is not finite, and ``nonfinite`` is "raise".
         """
         updater = self.gpu_updater if on_gpu(_first(x)) else self.updater
         updater.step(self, x, grad, state, rates(lr))

@@ -11,6 +11,7 @@ from reference.compare import assert_same_bits
 
 import optlab as ol
 from optlab.gpu.device import Device, download, on_gpu, upload
+from optlab.gpu.step_plan import CONSTANTS
 from optlab.kernels.select import cpu
 
 DTYPES = (np.float32, np.float64)
@@ -119,7 +120,8 @@ def test_averages_in_bytes(device: Device, sizes: tuple[int, ...]) -> None:
     both(f, ol.AdamW8bit(lr=0.05), starts(f, 5, np.float32), noise=1e-4, first_run=3, first_step=9, record=6)
 
 
-@pytest.mark.parametrize("opt", [ol.SGD(lr=0.1, clip_norm=0.5), ol.SGD(lr=0.1, max_norm=0.7), ol.LARS(lr=0.1)])
+@pytest.mark.parametrize("opt", [ol.SGD(lr=0.1, clip_norm=0.5), ol.SGD(lr=0.1, max_norm=0.7), ol.LARS(lr=0.1),
+                                 ol.Adam(lr=0.1, clip_norm=1e-7)])  # fmt: skip
 @pytest.mark.parametrize("scale", [1e-30, 1e20, 1e36])
 def test_norms_whose_squares_leave_the_range(device: Device, opt: ol.Optimizer, scale: float) -> None:
     f = ol.landscapes.Quadratic([1.0, 2.0, 4.0])
@@ -153,7 +155,7 @@ def test_one_point_and_no_steps(device: Device) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_many_slabs_are_one_study(device: Device, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Launches of a few steps each, with probes between them, and all of them continued elsewhere."""
-    monkeypatch.setattr("optlab.gpu.descend.MOST_CONSTANTS", 3 * 16)
+    monkeypatch.setattr("optlab.gpu.descend.MOST_CONSTANTS", 3 * CONSTANTS)
     f, opt = saddle(), ol.Adam(lr=0.05)
     x0 = starts(f, RUNS, dtype)
     options = {"noise": 1e-3, "perturbation": ol.Perturbation(0.1, 0.5, 4, 1e-3), "seed": 5}

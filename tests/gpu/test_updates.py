@@ -80,7 +80,9 @@ def test_norms(device: Device, size: int, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e20, 1e37])
-@pytest.mark.parametrize("opt", [ol.SGD(lr=0.1, clip_norm=0.9), ol.SGD(lr=0.1, max_norm=0.7), ol.LARS(lr=0.1)])
+@pytest.mark.parametrize("opt", [ol.SGD(lr=0.1, clip_norm=0.9), ol.SGD(lr=0.1, max_norm=0.7), ol.LARS(lr=0.1),
+                                 ol.SGD(lr=0.1, momentum=0.5, clip_norm=1e-7), ol.LAMB(lr=0.1, clip_norm=1e-7),
+                                 ol.AdamW8bit(lr=0.1, clip_norm=1e-7)])  # fmt: skip
 def test_norms_whose_squares_leave_the_range(device: Device, opt: ol.Optimizer, scale: float) -> None:
     assert_same(*both(opt, drawn(600, np.float32) * np.float32(scale), scale=scale), ulps=NORM_ULPS)
 

@@ -162,3 +162,12 @@ def test_without_eps_the_usual_bits_stay() -> None:
             after(make(name, OWN[name]["plain"], {"eps": 0.0}), x, *grads),
             after(make(name, OWN[name]["plain"], {"eps": tiny}), x, *grads),
         )
+
+
+def test_a_projection_shortens_small_coordinates_too() -> None:
+    """They would lose digits if the factor, which is in range here, were applied in two parts."""
+    x = np.array([1e15, 1e-30, -3e-33], np.float32)
+    found = after(ol.SGD(lr=0.1, max_norm=1e10), x, np.zeros(3, np.float32))
+    np.testing.assert_allclose(found, x.astype(np.float64) * 1e-5, rtol=3 * eps(np.float32))
+    many = after(ol.SGD(lr=0.1, max_norm=1e10), np.tile(x, (9, 1)), np.zeros((9, 3), np.float32), runs_axis=True)
+    assert_same_bits(many, np.tile(found, (9, 1)))

@@ -20,12 +20,8 @@ OPTLAB_HD T normalization_gradient(T g, T x_hat, T mean_g, T mean_gx, T rstd) {
 /// range. Exact powers of two, so that the bits of ordinary rows are those of unscaled sums.
 template <class R, class Try>
 OPTLAB_HD void in_square_range(const Try& try_with) {
-  using Range = SquareRange<R>;
-  const R total = try_with(R(1), R(1));
-  if (!(total - total == R(0)))
-    try_with(Range::down, R(1) / Range::down);
-  else if (total < Range::low)
-    try_with(Range::up, R(1) / Range::up);
+  const R scale = scale_of_squares(try_with(R(1), R(1)));
+  if (scale != R(1)) try_with(scale, R(1) / scale);
 }
 
 /// Joins the mean of some numbers, an unevaluated sum high + low, and the sum of squares around it with those of
@@ -64,7 +60,9 @@ OPTLAB_HD bool lost_squares(R squares, R eps) {
 /// Golub and LeVeque 1983): number k of n is at(k).
 template <class R, class At>
 OPTLAB_HD Spread<R> spread_out_of_range(const At& at, i64 n) {
-  constexpr R half = R(0x1p-40), twice = R(0x1p40);  // the sum may overflow where the mean does not
+  const R first = at(0), lost = first - first;
+  if (lost != R(0)) return {lost, lost, lost, R(1)};  // a network that has diverged has such columns throughout
+  constexpr R half = R(0x1p-40), twice = R(0x1p40);   // the sum may overflow where the mean does not
   CarriedTotal<R> sum, halves;
   for (i64 k = 0; k < n; ++k) {
     sum.add(at(k));

@@ -53,24 +53,26 @@ struct ScaledBy {
   }
 };
 
-/// The norm of the numbers whose squares sum_with(f) adds up, each number x as f(x).
+/// The norm of the numbers whose squares sum_with(f) adds up, each number x as f(x). A norm whose squares are too small
+/// counts as it is unless it is wanted `of_small` numbers.
 #if defined(__CUDACC__)
-template <class T, class SumWith>
+template <class T, bool of_small = true, class SumWith>
 OPTLAB_HD ScaledNorm<T> scaled_norm(const SumWith& sum_with) {  // one copy of the sum: registers count for more
-  const T one = Number<T>::splat(1);
-  T scale = one;
+  T scale(1);
   OPTLAB_PRAGMA(unroll 1)
   for (int pass = 0;; ++pass) {
     const T total = sum_with(ScaledBy<T>{scale}), wanted = scale_of_squares(total);
-    if (pass == 1 || wanted == one) return {sqrt<T>(total), scale};
+    if (pass == 1 || wanted == T(1) || (!of_small && wanted > T(1))) return {sqrt<T>(total), scale};
     scale = wanted;
   }
 }
 #else
-template <class T, class SumWith>
-OPTLAB_HD ScaledNorm<T> scaled_norm(const SumWith& sum_with) {
-  const T total = sum_with(AsTheyAre{}), scale = scale_of_squares(total);
-  if (!Number<T>::any(scale != Number<T>::splat(1))) return {sqrt<T>(total), scale};
+/// Lanes that do not count, since there is no run in them that goes on, are not the reason of a second sum.
+template <class T, bool of_small = true, class SumWith>
+OPTLAB_HD ScaledNorm<T> scaled_norm(const SumWith& sum_with, typename Number<T>::Mask counts = T{} == T{}) {
+  const T total = sum_with(AsTheyAre{}), one = Number<T>::splat(1), wanted = scale_of_squares(total);
+  const T scale = select<T>(counts && (of_small || wanted < one), wanted, one);
+  if (!Number<T>::any(scale != one)) return {sqrt<T>(total), scale};
   return {sqrt<T>(T(sum_with(ScaledBy<T>{scale}))), scale};
 }
 #endif
@@ -98,41 +100,47 @@ OPTLAB_HD T inverse_power_of_two(T x) {
   return Number<T>::from_bits(one + one - (Number<T>::bits(x) & infinite));
 }
 
-/// The factor that shortens a vector, as two: x * unit * factor stays in range where x times their product need not.
-/// unit is a power of two.
+/// The factor that shortens a vector: x * unit * factor. The unit, a power of two, is 1 unless the product of both is
+/// so small that it would lose digits.
 template <class T>
 struct Shortening {
   T unit, factor;
-  OPTLAB_HD T product() const { return unit * factor; }
-  /// Whether the product lost digits, or all of them.
-  OPTLAB_HD typename Number<T>::Mask split() const { return product() < ConstantsOf<T>::tiny; }
+  OPTLAB_HD typename Number<T>::Mask split() const { return unit != Number<T>::splat(1); }
 };
 
-/// bound / (norm + margin)
+/// The two as they are applied, where they apply: their product alone where it has all digits.
 template <class T>
-OPTLAB_HD Shortening<T> over_norm(Real<T> bound, ScaledNorm<T> norm, Real<T> margin) {
+OPTLAB_HD Shortening<T> shortening(typename Number<T>::Mask applies, T unit, T factor) {
+  const T one = Number<T>::splat(1), product = unit * factor;
+  const auto split = applies && product < ConstantsOf<T>::tiny;
+  return {select<T>(split, unit, one), select<T>(applies, select<T>(split, factor, product), one)};
+}
+
+/// bound / (norm + margin) as a power of two and a factor of the size of bound.
+template <class T>
+OPTLAB_HD void over_norm(T& unit, T& factor, Real<T> bound, ScaledNorm<T> norm, Real<T> margin) {
   const T one = Number<T>::splat(1), length = norm.root + margin * norm.scale;
   const auto large = length > one && (length - length) == T{};
   const T inverse = select<T>(large, inverse_power_of_two(length), one);
-  return {norm.scale * inverse, bound / (length * inverse)};
+  unit = norm.scale * inverse;
+  factor = bound / (length * inverse);
 }
 
-/// min(1, bound / (norm + 1e-6)), as PyTorch clips; NaN of a norm that is NaN.
+/// min(1, bound / (norm + 1e-6)), as PyTorch clips; NaN of a norm that is NaN. Of small numbers the norm does not
+/// matter.
 template <class T>
 OPTLAB_HD Shortening<T> clip_factor(ScaledNorm<T> norm, Real<T> bound) {
-  const Shortening<T> by = over_norm<T>(bound, norm, Real<T>(1e-6));
-  const T one = Number<T>::splat(1);
-  const auto inside = by.product() > one;
-  return {select<T>(inside, one, by.unit), select<T>(inside, one, by.factor)};
+  T unit, factor;
+  over_norm<T>(unit, factor, bound, norm, Real<T>(1e-6));
+  return shortening<T>(!(unit * factor > Number<T>::splat(1)), unit, factor);
 }
 
 /// min(1, bound / norm); 1 of a norm that is NaN.
 template <class T>
 OPTLAB_HD Shortening<T> projection_factor(ScaledNorm<T> norm, Real<T> bound) {
-  const Shortening<T> by = over_norm<T>(bound, norm, Real<T>(0));
-  const T one = Number<T>::splat(1);
-  const auto outside = by.product() < one;
-  return {select<T>(outside, by.unit, one), select<T>(outside, by.factor, one)};
+  T unit, factor;
+  over_norm<T>(unit, factor, bound, norm, Real<T>(0));
+  return shortening<T>(unit * factor < Number<T>::splat(1), unit, factor);
 }
 
 }  // namespace optlab

@@ -6,8 +6,8 @@
 namespace optlab {
 
 /// Options that are the same for every element, tested outside the loop. Rare: eps is 0, so that 0 / 0 may come up, or
-/// a norm is out of the range where squares are.
-enum UpdateFlags : u32 { kMaximize = 1, kWeightDecay = 2, kGuard = 4, kRare = 8, kFlagCount = 4 };
+/// a norm is out of the range where squares are, or a factor that clips is too small for one number.
+enum UpdateFlags : u32 { kMaximize = 1, kWeightDecay = 2, kGuard = 4, kRare = 8 };
 
 /// a / b for b >= 0; where it is rare, 0 / 0 is 0: the limit of a step whose gradients have been 0 as eps goes to 0.
 template <bool rare, class T>
@@ -31,12 +31,13 @@ struct LayerwiseRule {
 /// exact, so these two need no flag.
 struct Around {
   enum Parameter { lr_ratio, weight_decay, decoupled_weight_decay, l1, clip_value, parameters };
-  enum Constant { scale, decay, keep, clip, threshold, constants };
+  enum Constant { scale, unit, decay, keep, clip, threshold, constants };
 
   /// p: the parameters above; lr: the learning rate of this step.
   template <class T>
   static OPTLAB_HD void prepare(const T* p, T lr, u32 flags, T* c) {
     c[scale] = Number<T>::splat(flags & kMaximize ? -1.0 : 1.0);
+    c[unit] = Number<T>::splat(1.0);
     c[decay] = p[weight_decay];
     c[keep] = 1.0 - lr * p[decoupled_weight_decay];
     c[clip] = p[clip_value];
@@ -62,6 +63,7 @@ OPTLAB_HD T chosen(u32 flags, T number, T without, T with) {
 /// coupled weight decay.
 template <class T>
 OPTLAB_HD T effective_gradient(T x, T g, const T* c, u32 flags) {
+  if (flags & kRare) g = c[Around::unit] * g;
   g = c[Around::scale] * g;
   if (flags & kGuard) g = clamp(g, c[Around::clip]);
   if (flags & kWeightDecay) g = chosen<T>(flags, c[Around::decay], g, g + c[Around::decay] * x);
@@ -89,12 +91,13 @@ OPTLAB_HD T measured(T x, T g, T* s, const T* c, u32 flags) {
 
 /// The norms of a segment's weights and of what its rule measures. squares(sums, of_x, of_u) adds up the squares of
 /// of_x(x) and of_u(u): of the numbers as they are, which moves the states, and again where a sum leaves the range.
+/// Lanes that do not count are no reason for that.
 template <class T, class Squares>
-OPTLAB_HD void layer_norms(ScaledNorm<T>* norms, const Squares& squares) {
+OPTLAB_HD void layer_norms(ScaledNorm<T>* norms, const Squares& squares, typename Number<T>::Mask counts) {
   T sums[2];
   squares(sums, AsTheyAre{}, AsTheyAre{});
-  for (int k = 0; k < 2; ++k) norms[k].scale = scale_of_squares(sums[k]);
   const T one = Number<T>::splat(1);
+  for (int k = 0; k < 2; ++k) norms[k].scale = select<T>(counts, scale_of_squares(sums[k]), one);
   if (Number<T>::any(norms[0].scale != one || norms[1].scale != one))
     squares(sums, ScaledBy<T>{norms[0].scale}, ScaledBy<T>{norms[1].scale});
   for (int k = 0; k < 2; ++k) norms[k].root = sqrt<T>(sums[k]);
