@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optlab import remedies
+from optlab.backends.gpu.device import device, on_gpu
+from optlab.backends.gpu.landscape import Surface, check_point, evaluated
+from optlab.backends.gpu.place import elsewhere
 from optlab.blocks import blocks
 from optlab.checks import integer
 from optlab.errors import did_you_mean
-from optlab.gpu.device import device, on_gpu
-from optlab.gpu.landscape import Surface, check_point, evaluated
-from optlab.gpu.place import elsewhere
 from optlab.kernels.select import cpu
 from optlab.layout import flat
 from optlab.random import normal

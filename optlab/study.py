@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from optlab.backends.gpu import descend, training
+from optlab.backends.gpu.device import device, download, on_gpu
+from optlab.backends.gpu.landscape import check_point
+from optlab.backends.gpu.network import Network
+from optlab.backends.gpu.place import Card, place_of
 from optlab.checks import integer, real
-from optlab.gpu import descend, training
-from optlab.gpu.device import device, download, on_gpu
-from optlab.gpu.landscape import check_point
-from optlab.gpu.network import Network
-from optlab.gpu.place import Card, place_of
 from optlab.kernels.select import cpu
 from optlab.landscape import CompiledLandscape, Landscape
 from optlab.optim import Optimizer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from optlab.gpu import compiler
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu import compiler
+from optlab.backends.gpu.sources import Kernel
 
 SOURCE = """
 #include "optlab/activations/list.hpp"

@@ -18,7 +18,7 @@ PACKAGE = Path(optlab.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
-    ("complaints", "options", "terminal", "gallery"),
+    ("gallery",),
     ("search",),
     ("experiment",),
     ("bench",),
@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("ops",),
     ("derivatives",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
-    ("gpu",),
+    ("backends",),
     ("files", "threads", "checks", "errors", "blocks", "refusals", "remedies"),
     ("kernels",),
 )

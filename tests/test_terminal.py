@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from optlab.cli.terminal import Bar, claims_table
 from optlab.experiment.claim import Claim
-from optlab.terminal import Bar, claims_table
 
 
 def printed(*claims: Claim, **options: Any) -> str:

@@ -25,7 +25,7 @@ enum StudyOption : u32 {
 /// The real numbers of a study, in this order.
 enum StudyNumber { kSigma, kRadius, kSmallGradient, kDecrease, kClipNorm, kMaxNorm };
 
-/// Pointers and whole numbers of 64 bits, in the order in which optlab/gpu/descend.py writes them down.
+/// Pointers and whole numbers of 64 bits, in the order in which optlab/backends/gpu/descend.py writes them down.
 template <class R>
 struct StudyTable {
   const R *coefficients, *rotation;

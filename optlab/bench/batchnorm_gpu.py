@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from optlab.backends.gpu import batch_norm
+from optlab.backends.gpu.device import empty, upload
 from optlab.bench import batchnorm, card
 from optlab.bench.batchnorm import Case
 from optlab.bench.batchnorm_peers import EPS, Arrays
 from optlab.bench.rows import Contest, Row
-from optlab.gpu import batch_norm
-from optlab.gpu.device import empty, upload
 
 BYTES = 20
 """An element: x read and y written forward; dy and x read, dx written backward. What is read twice counts once."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from optlab.backends.gpu.device import device, download, empty
 from optlab.bench.rows import Contest, Run
-from optlab.gpu.device import device, download, empty
 
 Array = Any
 Work = Callable[[], None]

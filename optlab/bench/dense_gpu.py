@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from optlab.backends.gpu import dense, products
+from optlab.backends.gpu.device import empty, upload
 from optlab.bench import card
 from optlab.bench.passes import Array, seeded
 from optlab.bench.rows import Contest, Row
-from optlab.gpu import dense, products
-from optlab.gpu.device import empty, upload
 
 EPS = float(np.finfo(np.float32).eps)
 LAYERS = ((256, 2048, 2048), (4096, 2048, 2048), (8192, 8192, 8192))

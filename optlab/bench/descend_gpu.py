@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from optlab.backends.gpu.device import download, upload
 from optlab.bench import descend_gpu_peers
 from optlab.bench.descend import Array, Case, Peer, agreement
 from optlab.bench.rows import Contest, Row, Run
 from optlab.descend import descend
-from optlab.gpu.device import download, upload
 from optlab.optim import SGD
 from optlab.threads import current as current_threads
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.backends.gpu.device import device
 from optlab.bench.descend_peers import Peer, coefficients
-from optlab.gpu.device import device
 
 Array = NDArray[np.float32]
 

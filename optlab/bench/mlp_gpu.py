@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from optlab.backends.gpu.device import download, upload
+from optlab.backends.gpu.products import MODES
 from optlab.bench import card
 from optlab.bench.dense_gpu import LARGE, rate
 from optlab.bench.mlp import Case
 from optlab.bench.mlp_peers import DECAY, LR
 from optlab.bench.rows import Contest, Row
 from optlab.descend import descend
-from optlab.gpu.device import download, upload
-from optlab.gpu.products import MODES
 from optlab.nn import MLP, NetworkLandscape
 from optlab.optim import AdamW
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from optlab import optim
+from optlab.backends.gpu.device import upload
 from optlab.bench import card
 from optlab.bench.rows import Contest, Row
 from optlab.bench.updates import ADAM, FUSED, Case
 from optlab.bench.updates_agreement import STEPS, agreement
 from optlab.bench.updates_rules import RULES
-from optlab.gpu.device import upload
 
 Array = Any
 CASES = (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from optlab import files
+from optlab.backends.gpu import place
 from optlab.errors import OptlabError
 from optlab.experiment import record, registry
 from optlab.experiment.blame import blamed, explained
@@ -17,7 +18,6 @@ from optlab.experiment.claim import Claim
 from optlab.experiment.experiment import Data, Experiment, Progress, as_data
 from optlab.experiment.fingerprint import fingerprint
 from optlab.experiment.params import Params
-from optlab.gpu import place
 
 
 @dataclass(frozen=True)

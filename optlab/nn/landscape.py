@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import random
+from optlab.backends.gpu.device import device, on_gpu, upload
+from optlab.backends.gpu.place import elsewhere
+from optlab.backends.gpu.products import MODES
 from optlab.checks import integer, real
-from optlab.gpu.device import device, on_gpu, upload
-from optlab.gpu.place import elsewhere
-from optlab.gpu.products import MODES
 from optlab.landscape import CompiledLandscape
 from optlab.nn.samples import inputs, require_dtype, targets
 from optlab.remedies import check_point

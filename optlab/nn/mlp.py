@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.backends.gpu import device as gpu
+from optlab.backends.gpu.device import on_gpu
+from optlab.backends.gpu.landscape import check_point
 from optlab.checks import integer, real
-from optlab.gpu import device as gpu
-from optlab.gpu.device import on_gpu
-from optlab.gpu.landscape import check_point
 from optlab.kernels.select import cpu
 from optlab.layout import Layout, Segment
 from optlab.nn import mup, samples
@@ -356,7 +356,7 @@ class MLP:
         settings |= {"dim": self.dim, "layers": list(self._layers()), "activation": self.activation}
         settings |= {name: getattr(self, name) for name in ("parameter", "dropout", "eps", "momentum", "norm_noise")}
         if place == "gpu" or (X is not None and on_gpu(X)):
-            from optlab.gpu.network import Network  # when it is wanted, so that `import optlab` stays light
+            from optlab.backends.gpu.network import Network  # when it is wanted, so that `import optlab` stays light
 
             return Network(settings, self.dtype, X, y, frozen, loss.get("products", "float32"))
         kind = cpu.Network32 if self.dtype == np.float32 else cpu.Network64

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from optlab.gpu.select import kernels
+from optlab.backends.gpu.select import kernels
 
 Array: TypeAlias = Any
 

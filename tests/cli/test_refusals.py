@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from optlab.backends.gpu import device as gpu
 from optlab.errors import OptlabError
 from optlab.experiment import provenance
-from optlab.gpu import device as gpu
 
 Shell = Callable[..., tuple[int, str, str]]
 Write = Callable[..., Path]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from optlab.gpu import compiler
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu import compiler
+from optlab.backends.gpu.sources import Kernel
 
 ARCHS = ("sm_75", "sm_80", "sm_90", "sm_100")
 

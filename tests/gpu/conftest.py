@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from gpu import emulated
 
+from optlab.backends.gpu.device import CuPyDevice, Device, using
 from optlab.errors import OptlabError
-from optlab.gpu.device import CuPyDevice, Device, using
 
 
 @pytest.fixture(params=["emulated", "reversed", pytest.param("card", marks=pytest.mark.gpu)])

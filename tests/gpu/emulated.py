@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import sources
-from optlab.gpu.device import Argument, Shape
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu import sources
+from optlab.backends.gpu.device import Argument, Shape
+from optlab.backends.gpu.sources import Kernel
 
 CPP = Path(__file__).parents[2] / "cpp"
 # As the modules of the CPU are compiled; a test run under sanitizers asks for them here, too.

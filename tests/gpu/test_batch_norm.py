@@ -14,10 +14,10 @@ from reference.compare import assert_same_bits, assert_within, eps
 from reference.refusals import refused
 
 from optlab import ops
-from optlab.gpu import batch_norm as gpu
-from optlab.gpu import columns
-from optlab.gpu.device import Device, download, upload, using
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu import batch_norm as gpu
+from optlab.backends.gpu import columns
+from optlab.backends.gpu.device import Device, download, upload, using
+from optlab.backends.gpu.sources import Kernel
 
 DTYPES = (np.float32, np.float64)
 SHAPES = (
@@ -256,7 +256,7 @@ def test_nothing_is_made_where_all_is_given(device: Device, monkeypatch: pytest.
     out = tuple(upload(np.zeros(shape, np.float32)) for shape in ((4200, 12), 12, 12))
     room = upload(np.zeros(gpu.scratch_numbers(4200, 12, np.float32), np.float32))
     free = [download(each) for each in ops.batch_norm_forward(x)]
-    monkeypatch.setattr("optlab.gpu.call.empty", lambda *_: pytest.fail("an array was made"))
+    monkeypatch.setattr("optlab.backends.gpu.call.empty", lambda *_: pytest.fail("an array was made"))
     for ours, other in zip(gpu.batch_norm_forward(x, out=out, scratch=room), free, strict=True):
         assert_same_bits(download(ours), other)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from optlab.backends.gpu.device import Device
 from optlab.bench import descend_gpu
 from optlab.bench.descend import Case
-from optlab.gpu.device import Device
 
 
 def test_the_rows_are_complete_and_ours_agree(device: Device) -> None:

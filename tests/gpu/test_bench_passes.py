@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from optlab.backends.gpu.device import Device
 from optlab.bench import batchnorm_gpu, card, dense_gpu
 from optlab.bench import rows as rows_module
 from optlab.bench.batchnorm import Case
 from optlab.bench.rows import Contest
-from optlab.gpu.device import Device
 
 MAKERS: dict[str, Callable[[], Contest]] = {
     "batch norm": lambda: batchnorm_gpu.contest(Case(40, 12, calls=2)),

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from optlab.backends.gpu.device import Device
 from optlab.bench import mlp_gpu, updates_gpu
 from optlab.bench import rows as rows_module
 from optlab.bench.mlp import Case as Network
 from optlab.bench.updates import ADAM, FUSED, Case
-from optlab.gpu.device import Device
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from gpu.emulated import EmulatedDevice
 
-from optlab.gpu import compiler, sources
-from optlab.gpu import device as gpu
-from optlab.gpu.compiler import Compiled
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu import compiler, sources
+from optlab.backends.gpu import device as gpu
+from optlab.backends.gpu.compiler import Compiled
+from optlab.backends.gpu.sources import Kernel
 
 KERNEL = Kernel("network.cu", "optlab::add<float>")
 

@@ -15,10 +15,10 @@ from gpu.emulated import EmulatedDevice
 from gpu.studies import LANDSCAPES, RULES, saddle
 
 import optlab as ol
-from optlab.gpu.descend import Does, study_kernel
-from optlab.gpu.device import using
-from optlab.gpu.landscape import GRADIENT, PRODUCT, VALUE, Surface
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu.descend import Does, study_kernel
+from optlab.backends.gpu.device import using
+from optlab.backends.gpu.landscape import GRADIENT, PRODUCT, VALUE, Surface
+from optlab.backends.gpu.sources import Kernel
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 PAIRS = [(list(LANDSCAPES)[k % len(LANDSCAPES)], rule, DTYPES[k % 2]) for k, rule in enumerate(RULES)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from gpu.compiling import ARCHS, assert_in_registers
 
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu.sources import Kernel
 from optlab.kernels.select import cpu
 
 REALS = ("float", "double")

@@ -13,9 +13,9 @@ from reference.compare import assert_same_bits, assert_within, eps
 from reference.refusals import refused
 
 from optlab import ops
-from optlab.gpu import columns, dense
-from optlab.gpu.device import Device, download, upload, using
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu import columns, dense
+from optlab.backends.gpu.device import Device, download, upload, using
+from optlab.backends.gpu.sources import Kernel
 
 DTYPES = (np.float32, np.float64)
 SIZES = (1, 3, 7, 15, 16, 17, 255, 1025, 3100)

@@ -10,8 +10,8 @@ from gpu.studies import AROUND, FEATURES, LANDSCAPES, RULES, per_run, saddle, se
 from reference.compare import assert_same_bits
 
 import optlab as ol
-from optlab.gpu.device import Device, download, on_gpu, upload
-from optlab.gpu.step_plan import CONSTANTS
+from optlab.backends.gpu.device import Device, download, on_gpu, upload
+from optlab.backends.gpu.step_plan import CONSTANTS
 from optlab.kernels.select import cpu
 
 DTYPES = (np.float32, np.float64)
@@ -155,7 +155,7 @@ def test_one_point_and_no_steps(device: Device) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_many_slabs_are_one_study(device: Device, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Launches of a few steps each, with probes between them, and all of them continued elsewhere."""
-    monkeypatch.setattr("optlab.gpu.descend.MOST_CONSTANTS", 3 * CONSTANTS)
+    monkeypatch.setattr("optlab.backends.gpu.descend.MOST_CONSTANTS", 3 * CONSTANTS)
     f, opt = saddle(), ol.Adam(lr=0.05)
     x0 = starts(f, RUNS, dtype)
     options = {"noise": 1e-3, "perturbation": ol.Perturbation(0.1, 0.5, 4, 1e-3), "seed": 5}

@@ -13,8 +13,8 @@ import pytest
 from gpu import emulated
 from gpu.emulated import EmulatedDevice
 
-from optlab.gpu.device import download, upload, using
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu.device import download, upload, using
+from optlab.backends.gpu.sources import Kernel
 
 TESTS = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(emulated.compiler() is None, reason="no compiler for the emulation")

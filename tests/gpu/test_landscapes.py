@@ -10,8 +10,8 @@ from gpu.studies import LANDSCAPES, saddle, starts
 from reference.compare import assert_same_bits
 
 import optlab as ol
-from optlab.gpu.device import Device, download, on_gpu, upload
-from optlab.gpu.landscape import MOST
+from optlab.backends.gpu.device import Device, download, on_gpu, upload
+from optlab.backends.gpu.landscape import MOST
 
 DTYPES = (np.float32, np.float64)
 

@@ -14,9 +14,9 @@ from reference.compare import assert_same_bits
 from reference.refusals import refused
 
 from optlab import ops
-from optlab.gpu import columns, layer_norm
-from optlab.gpu.device import Device, download, upload, using
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu import columns, layer_norm
+from optlab.backends.gpu.device import Device, download, upload, using
+from optlab.backends.gpu.sources import Kernel
 
 CASES = [case for case in cpu.CASES if case[0] != "instance" and len(case[1]) == 2 and case[1][0] < 1000]
 CASES += [("group", (9, 34), 2)]

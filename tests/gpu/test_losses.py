@@ -12,9 +12,9 @@ from reference.compare import assert_same_bits, assert_within, eps
 from reference.refusals import refused
 
 from optlab import ops
-from optlab.gpu import losses as gpu
-from optlab.gpu.device import Device, download, upload, using
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu import losses as gpu
+from optlab.backends.gpu.device import Device, download, upload, using
+from optlab.backends.gpu.sources import Kernel
 
 DTYPES = (np.float32, np.float64)
 REDUCTIONS = ("mean", "sum", "none")
@@ -115,7 +115,7 @@ def test_nothing_is_made_where_all_is_given(device: Device, monkeypatch: pytest.
     x, labels = there((drawn(5, 4, dtype=np.float32, seed=0), np.arange(5) % 4))
     out, room = there((np.zeros((), np.float32), np.zeros((5, 4), np.float32))), upload(np.zeros(5, np.float32))
     free = ops.softmax_cross_entropy(x, labels)
-    monkeypatch.setattr("optlab.gpu.call.empty", lambda *_: pytest.fail("an array was made"))
+    monkeypatch.setattr("optlab.backends.gpu.call.empty", lambda *_: pytest.fail("an array was made"))
     for ours, other in zip(gpu.softmax_cross_entropy(x, labels, out=tuple(out), scratch=room), free, strict=True):
         assert_same_bits(download(ours), download(other))
 

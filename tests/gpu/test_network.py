@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import optlab as ol
-from optlab.gpu.device import Device, download, upload
+from optlab.backends.gpu.device import Device, download, upload
 
 WIDTHS = [5, 9, 6, 3]
 ROWS = 33
@@ -89,7 +89,7 @@ def test_many_points_and_batches(device: Device) -> None:
 
 @pytest.mark.parametrize("name", ["plain", "dropout"])
 def test_parts_of_many_rows(device: Device, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optlab.gpu.network.ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("optlab.backends.gpu.network.ROWS_AT_ONCE", 10)
     here, there, theta = pair(name, np.float64)
     assert_close(there.value(upload(theta)), here.value(theta))
     assert_close(there.grad(upload(theta)), here.grad(theta))
@@ -118,7 +118,7 @@ TRAININGS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("how", TRAININGS)
 @pytest.mark.parametrize("name", ["plain", "batch_dropout"])
 def test_training(device: Device, name: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optlab.gpu.training.TABLE", 200)  # so that tables are written more than once
+    monkeypatch.setattr("optlab.backends.gpu.training.TABLE", 200)  # so that tables are written more than once
     mlp = ol.nn.MLP(WIDTHS, dtype="float64", **NETWORKS[name])
     X, y = data("cross_entropy", np.float64)
     start, opt = mlp.init(seed=0, runs=2), ol.AdamW(lr=0.02, groups={"*.bias": {"weight_decay": 0.0}})

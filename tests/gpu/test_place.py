@@ -11,10 +11,10 @@ from gpu.studies import saddle, starts
 from reference.compare import assert_same_bits
 
 import optlab as ol
+from optlab.backends.gpu import device as gpu
+from optlab.backends.gpu.device import CuPyDevice, Device, upload
+from optlab.backends.gpu.place import Host, place_of
 from optlab.errors import MissingPackageError, OptlabError
-from optlab.gpu import device as gpu
-from optlab.gpu.device import CuPyDevice, Device, upload
-from optlab.gpu.place import Host, place_of
 
 
 def test_landscapes_take_and_give_numpy_arrays(device: Device) -> None:
@@ -116,8 +116,8 @@ def test_without_a_gpu_it_says_so(no_device: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(emulated.compiler() is None, reason="no compiler for the emulation")
 def test_the_command_line_computes_there(tmp_path: Any) -> None:
+    from optlab.backends.gpu.device import using
     from optlab.experiment import runner
-    from optlab.gpu.device import using
 
     path = tmp_path / "mine.py"
     path.write_text(EXPERIMENT, encoding="utf-8")

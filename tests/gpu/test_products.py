@@ -14,9 +14,9 @@ from reference.compare import assert_within, eps
 from reference.refusals import refused
 
 from optlab import ops
-from optlab.gpu.device import CuPyDevice, Device, download, upload
-from optlab.gpu.products import product, rounded
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu.device import CuPyDevice, Device, download, upload
+from optlab.backends.gpu.products import product, rounded
+from optlab.backends.gpu.sources import Kernel
 
 
 def drawn(*shape: int, dtype: Any = np.float32, seed: int = 0) -> np.ndarray:

@@ -11,7 +11,7 @@ from reference.cases import CASES, COUPLED, EVERYTHING, OWN, make
 from reference.optimizers import LAYERWISE
 
 import optlab as ol
-from optlab.gpu.device import Device, download, upload, using
+from optlab.backends.gpu.device import Device, download, upload, using
 
 SIZES = [1, 7, 15, 16, 17, 255, 256, 257, 4096, 4097, 3 * 4096 + 2 * 1024 + 3]
 NORM_ULPS = 4  # two totals of the same sums in another order, their root, and a quotient, each within half an ulp
@@ -116,7 +116,7 @@ def test_more_runs_than_a_grid_has_rows(device: Device) -> None:
 
 
 def test_runs_beyond_the_grid(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("optlab.gpu.step_launches.GRID_LIMIT", 2)
+    monkeypatch.setattr("optlab.backends.gpu.step_launches.GRID_LIMIT", 2)
     opt = ol.SGD(lr=[0.1, 0.2, 0.3, 0.4, 0.5], clip_norm=0.5, max_norm=0.7)
     assert_same(*both(opt, drawn((5, 9), np.float32), runs_axis=True))
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.gpu import step_launches, vectors
-from optlab.gpu.device import device, empty, upload
-from optlab.gpu.network import Batch, Draws, Network
-from optlab.gpu.step_gate import bind
-from optlab.gpu.step_launches import Constants, Launches
-from optlab.gpu.step_plan import CONSTANTS, Plan
+from optlab.backends.gpu import step_launches, vectors
+from optlab.backends.gpu.device import device, empty, upload
+from optlab.backends.gpu.network import Batch, Draws, Network
+from optlab.backends.gpu.step_gate import bind
+from optlab.backends.gpu.step_launches import Constants, Launches
+from optlab.backends.gpu.step_plan import CONSTANTS, Plan
 from optlab.kernels.select import cpu
 
 Array = Any

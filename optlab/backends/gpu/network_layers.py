@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import batch_norm, dense, layer_norm
-from optlab.gpu.dense import Follow
-from optlab.gpu.device import empty
+from optlab.backends.gpu import batch_norm, dense, layer_norm
+from optlab.backends.gpu.dense import Follow
+from optlab.backends.gpu.device import empty
 
 Array = Any
 

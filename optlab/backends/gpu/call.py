@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import gate
-from optlab.gpu.device import device, empty
+from optlab.backends.gpu import gate
+from optlab.backends.gpu.device import device, empty
 
 Array = Any
 Shape = tuple[int, ...]

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import gate
-from optlab.gpu.device import device, download, upload
-from optlab.gpu.step_gate import Bound, bind, check_rates, check_rows, entry, step_count
-from optlab.gpu.step_launches import Constants, Launches
-from optlab.gpu.step_plan import Plan, Tables
+from optlab.backends.gpu import gate
+from optlab.backends.gpu.device import device, download, upload
+from optlab.backends.gpu.step_gate import Bound, bind, check_rates, check_rows, entry, step_count
+from optlab.backends.gpu.step_launches import Constants, Launches
+from optlab.backends.gpu.step_plan import Plan, Tables
 
 Array = Any
 State = dict[str, Any]

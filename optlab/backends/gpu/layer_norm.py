@@ -1,7 +1,7 @@
 """Layer normalization on the GPU, and group normalization of (batch, channels): the functions of :mod:`optlab.ops`.
 
-``scratch`` is as for :mod:`optlab.gpu.batch_norm`: :func:`scratch_numbers` of room, for the gradients of the parameters
-and for what each row's rounded mean lacks.
+``scratch`` is as for :mod:`optlab.backends.gpu.batch_norm`: :func:`scratch_numbers` of room, for the gradients of the
+parameters and for what each row's rounded mean lacks.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from optlab import checks
-from optlab.gpu import columns
-from optlab.gpu.call import Call
-from optlab.gpu.device import device, kernel
+from optlab.backends.gpu import columns
+from optlab.backends.gpu.call import Call
+from optlab.backends.gpu.device import device, kernel
 
 Array = Any
 Out = tuple[Array | None, ...] | None

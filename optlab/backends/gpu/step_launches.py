@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import gate
-from optlab.gpu.device import device, empty, kernel
-from optlab.gpu.step_gate import Bound
-from optlab.gpu.step_plan import CHUNK, CONSTANTS, SQUARE_SCALES, Plan, Tables, parts
+from optlab.backends.gpu import gate
+from optlab.backends.gpu.device import device, empty, kernel
+from optlab.backends.gpu.step_gate import Bound
+from optlab.backends.gpu.step_plan import CHUNK, CONSTANTS, SQUARE_SCALES, Plan, Tables, parts
 from optlab.kernels.select import cpu
 
 Array = Any

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import remedies
-from optlab.gpu import gate
-from optlab.gpu.device import device, kernel, on_gpu, upload
-from optlab.gpu.place import place_of
+from optlab.backends.gpu import gate
+from optlab.backends.gpu.device import device, kernel, on_gpu, upload
+from optlab.backends.gpu.place import place_of
 from optlab.kernels.select import cpu
 
 Array = Any

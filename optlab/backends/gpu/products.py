@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import gate
-from optlab.gpu.call import Call
-from optlab.gpu.device import device, kernel
+from optlab.backends.gpu import gate
+from optlab.backends.gpu.call import Call
+from optlab.backends.gpu.device import device, kernel
 
 Array = Any
 MODES = ("float32", "tf32", "bf16", "float64")

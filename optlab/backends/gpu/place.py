@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.gpu import device as gpu
-from optlab.gpu import gate
-from optlab.gpu.device import on_gpu
+from optlab.backends.gpu import device as gpu
+from optlab.backends.gpu import gate
+from optlab.backends.gpu.device import on_gpu
 
 Array = Any
 

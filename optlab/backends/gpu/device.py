@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.backends.gpu import compiler
+from optlab.backends.gpu.sources import Kernel
 from optlab.errors import MissingPackageError, OptlabError, describe
-from optlab.gpu import compiler
-from optlab.gpu.sources import Kernel
 
 Shape = tuple[int, ...]
 Argument = Any
@@ -41,7 +41,7 @@ class Device(Protocol):
         """Copies NumPy numbers to an array of the same bytes, in order after what was launched before."""
 
     def product(self, out: Any, a: Any, b: Any, turn_a: bool, turn_b: bool, mode: str, accumulate: bool) -> None:
-        """``out = op(a) op(b)``, or added to it, as :func:`optlab.gpu.products.product` says."""
+        """``out = op(a) op(b)``, or added to it, as :func:`optlab.backends.gpu.products.product` says."""
 
     def launch(self, kernel: Kernel, grid: Shape, block: Shape, arguments: Sequence[Argument]) -> None:
         """Runs a kernel, in order after what was launched before; compiles it where it is new."""

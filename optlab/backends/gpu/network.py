@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import batch_norm, dense, gate, layer_norm, losses, vectors
-from optlab.gpu import products as of_matrices
-from optlab.gpu.dense import Follow
-from optlab.gpu.device import empty, upload
-from optlab.gpu.network_layers import Arrays, Layer, Room, layers_of
-from optlab.gpu.place import elsewhere
+from optlab.backends.gpu import batch_norm, dense, gate, layer_norm, losses, vectors
+from optlab.backends.gpu import products as of_matrices
+from optlab.backends.gpu.dense import Follow
+from optlab.backends.gpu.device import empty, upload
+from optlab.backends.gpu.network_layers import Arrays, Layer, Room, layers_of
+from optlab.backends.gpu.place import elsewhere
 
 Array = Any
 ROWS_AT_ONCE = 4096

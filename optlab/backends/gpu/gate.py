@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu.device import device, on_gpu
+from optlab.backends.gpu.device import device, on_gpu
 
 Array = Any
 CPP_NAMES = {"float32": "float", "float64": "double"}

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optlab import checks
-from optlab.gpu import columns
-from optlab.gpu.call import Call
-from optlab.gpu.device import device, kernel
+from optlab.backends.gpu import columns
+from optlab.backends.gpu.call import Call
+from optlab.backends.gpu.device import device, kernel
 
 Array = Any
 Out = tuple[Array | None, ...] | None

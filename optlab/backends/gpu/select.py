@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optlab.gpu.device import on_gpu
+from optlab.backends.gpu.device import on_gpu
 from optlab.kernels.select import cpu
 
 
@@ -18,6 +18,6 @@ def kernels(array: Any) -> Any:
     """
     if not on_gpu(array):
         return cpu
-    from optlab.gpu import ops  # when it is wanted, so that `import optlab` stays light
+    from optlab.backends.gpu import ops  # when it is wanted, so that `import optlab` stays light
 
     return ops

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from optlab.gpu import gate
-from optlab.gpu.device import device, empty, kernel
-from optlab.gpu.step_plan import SQUARE_SCALES, SUM_BLOCK
+from optlab.backends.gpu import gate
+from optlab.backends.gpu.device import device, empty, kernel
+from optlab.backends.gpu.step_plan import SQUARE_SCALES, SUM_BLOCK
 
 Array = Any
 THREADS, SUM_CHUNK, GRID_LIMIT = 256, 4096, 65535

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from optlab.gpu.batch_norm import (
+from optlab.backends.gpu.batch_norm import (
     batch_norm_backward,
     batch_norm_backward_tangent,
     batch_norm_eval_backward,
@@ -14,14 +14,14 @@ from optlab.gpu.batch_norm import (
     batch_norm_forward,
     batch_norm_forward_tangent,
 )
-from optlab.gpu.dense import (
+from optlab.backends.gpu.dense import (
     activation_backward,
     activation_backward_tangent,
     activation_forward,
     activation_forward_tangent,
     dropout,
 )
-from optlab.gpu.layer_norm import (
+from optlab.backends.gpu.layer_norm import (
     group_norm_backward,
     group_norm_backward_tangent,
     group_norm_forward,
@@ -31,19 +31,19 @@ from optlab.gpu.layer_norm import (
     layer_norm_forward,
     layer_norm_forward_tangent,
 )
-from optlab.gpu.linear import (
+from optlab.backends.gpu.linear import (
     linear_backward,
     linear_backward_tangent,
     linear_forward,
     linear_forward_tangent,
 )
-from optlab.gpu.losses import (
+from optlab.backends.gpu.losses import (
     elementwise,
     elementwise_tangent,
     softmax_cross_entropy,
     softmax_cross_entropy_tangent,
 )
-from optlab.gpu.products import (
+from optlab.backends.gpu.products import (
     matmul,
 )
 from optlab.kernels.select import cpu

@@ -17,12 +17,9 @@ from typing import Annotated, Any
 import typer
 
 from optlab import search
-from optlab.complaints import complain
-from optlab.errors import ExperimentError, InterruptError, OptlabError, UsageError
-from optlab.experiment import provenance, registry, runner
-from optlab.experiment.job import Job, Outcome
-from optlab.gpu import device as gpu
-from optlab.options import (
+from optlab.backends.gpu import device as gpu
+from optlab.cli.errors import complain
+from optlab.cli.options import (
     Debug,
     Device,
     Everything,
@@ -43,7 +40,10 @@ from optlab.options import (
     Where,
     Workers,
 )
-from optlab.terminal import Bar, show_experiments, show_facts, show_outcome, show_tuned
+from optlab.cli.terminal import Bar, show_experiments, show_facts, show_outcome, show_tuned
+from optlab.errors import ExperimentError, InterruptError, OptlabError, UsageError
+from optlab.experiment import provenance, registry, runner
+from optlab.experiment.job import Job, Outcome
 
 SCHEMA = 1
 

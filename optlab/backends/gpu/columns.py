@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from optlab.gpu.device import Argument, device
-from optlab.gpu.sources import Kernel
+from optlab.backends.gpu.device import Argument, device
+from optlab.backends.gpu.sources import Kernel
 
 Array = Any
 

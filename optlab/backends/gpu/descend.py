@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.gpu.device import device, download, kernel, upload
-from optlab.gpu.landscape import Surface, block_of, rounded
-from optlab.gpu.sources import Kernel
-from optlab.gpu.step_plan import CONSTANTS
+from optlab.backends.gpu.device import device, download, kernel, upload
+from optlab.backends.gpu.landscape import Surface, block_of, rounded
+from optlab.backends.gpu.sources import Kernel
+from optlab.backends.gpu.step_plan import CONSTANTS
 from optlab.kernels.select import cpu
 
 Array = Any

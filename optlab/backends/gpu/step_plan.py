@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.gpu.device import upload
+from optlab.backends.gpu.device import upload
 from optlab.kernels.select import cpu
 
 CHUNK, SUM_BLOCK, CONSTANTS, SQUARE_SCALES = 4096, 256, 17, 3

@@ -1,14 +1,14 @@
-"""Linear passes on the GPU: products by cuBLAS, and what follows them in one launch (:mod:`optlab.gpu.dense`)."""
+"""Linear passes on the GPU: products by cuBLAS, what follows them in one launch (:mod:`optlab.backends.gpu.dense`)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from optlab.gpu import dense
-from optlab.gpu.call import Call
-from optlab.gpu.device import empty
-from optlab.gpu.products import mode_of, product
+from optlab.backends.gpu import dense
+from optlab.backends.gpu.call import Call
+from optlab.backends.gpu.device import empty
+from optlab.backends.gpu.products import mode_of, product
 
 Array = Any
 Out = tuple[Array | None, ...] | None

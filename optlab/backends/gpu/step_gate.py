@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.gpu import gate
-from optlab.gpu.device import device, upload
-from optlab.gpu.step_plan import Plan
+from optlab.backends.gpu import gate
+from optlab.backends.gpu.device import device, upload
+from optlab.backends.gpu.step_plan import Plan
 
 Array = Any
 

@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from optlab.backends.gpu import sources
+from optlab.backends.gpu.sources import Kernel
 from optlab.files import cache_folder, sha256, write_all
-from optlab.gpu import sources
-from optlab.gpu.sources import Kernel
 
 OPTIONS = ("-std=c++17", "-ftz=false", "--fmad=false", "-default-device")
 """Subnormals stay, and no product is fused with a sum: what the bits of the CPU are. A function that does not say where

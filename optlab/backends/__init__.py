@@ -1,0 +1,1 @@
+"""Who computes: the CPU (:mod:`optlab.kernels`) or the GPU (:mod:`optlab.backends.gpu`)."""
