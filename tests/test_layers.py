@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("derivatives",),
     ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
     ("backends",),
-    ("files", "threads", "checks", "errors", "blocks", "refusals", "remedies"),
+    ("files", "threads", "checks", "errors", "blocks", "refusals", "remedies", "typing"),
     ("kernels",),
 )
 SIBLINGS = {"optim", "landscapes"}
