@@ -5,7 +5,7 @@ threads and every instruction set.
 """
 
 from optlab import curvature, data, landscapes, nn, ops, random, schedules, stop
-from optlab.backends.gpu.place import device
+from optlab.backends import device
 from optlab.derivatives import GradientCheck, check_gradient
 from optlab.descend import descend
 from optlab.kernels.select import __version__, bits_version

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import bisect
 import contextlib
-import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.landscape import CompiledLandscape, Landscape
+from optlab.landscape import Landscape
 from optlab.optim import Optimizer
 from optlab.perturbation import Perturbation
 from optlab.progress import Progress, reporter
-from optlab.schedules.schedule import function
 from optlab.stop import StopRule
-from optlab.study import Study
+from optlab.study import Arguments, Study, check_probes, prepare, run
 from optlab.threads import threads as threads_context
-from optlab.trajectory import Array, Record, Trajectory
-
-Schedule = Callable[[NDArray[np.int64]], Any]
+from optlab.trajectory import Record, Trajectory
+from optlab.typing import Array, Schedule
 
 _ADVICE = "it stopped there; a smaller lr or clip_norm may help, and nonfinite='stop' says that this is expected"
-
-_SLAB_SECONDS = 0.05
-"""How long the compiled loop stays away from Python: Ctrl-C and the progress bar wait for it."""
 
 
 def descend(
@@ -119,14 +112,27 @@ def descend(
         True
     """
     with contextlib.nullcontext() if threads is None else threads_context(threads):
-        study = Study(landscape, optimizer, x0, steps, first_step, first_run)
-        study.randomness(noise, gradient_noise, perturbation, batch_size, sampling, seed)
-        study.holding(trainable)
-        study.recording(record, record_x, probes)
-        study.start(stop, state, nonfinite)
+        arguments = Arguments(
+            steps=steps,
+            noise=noise,
+            gradient_noise=gradient_noise,
+            perturbation=perturbation,
+            trainable=trainable,
+            batch_size=batch_size,
+            sampling=sampling,
+            seed=seed,
+            first_step=first_step,
+            first_run=first_run,
+            record=record,
+            stop=stop,
+            nonfinite=nonfinite,
+        )
+        setup = prepare(landscape, optimizer, x0, arguments)
+        study = Study(landscape, optimizer, x0, setup, state, record_x, check_probes(probes, setup.dim))
         with reporter(progress, "descend") as report:
-            path = _run(study, schedule, report)
-    if study.tells and (lost := path.stop_reason == "nonfinite").any():
+            path = run(study, schedule, report)
+    tells = setup.looks and nonfinite == "warn"
+    if tells and (lost := path.stop_reason == "nonfinite").any():
         warnings.warn(f"descend: {lost_runs(lost, path.stop_step, first_run)}; {_ADVICE}", RuntimeWarning, stacklevel=2)
     return path
 
@@ -137,99 +143,3 @@ def lost_runs(runs: NDArray[np.bool_], steps: NDArray[np.int64], first_run: int 
     others = int(runs.sum()) - 1
     more = f" (and {others} more of {len(runs)} by the end)" if others else ""
     return f"run {first_run + first} had become NaN or infinite by step {steps[first]}{more}"
-
-
-def _run(study: Study, schedule: Schedule | None, report: Progress) -> Trajectory:
-    """Runs to the end, or to Ctrl-C."""
-    loop = _CompiledLoop if isinstance(study.f, CompiledLandscape) else _OutsideLoop
-    try:
-        loop(study, schedule).run(report)
-    except KeyboardInterrupt:
-        return study.trajectory(interrupted=True)
-    return study.trajectory(interrupted=False)
-
-
-class _CompiledLoop:
-    """Takes slabs of many steps, between which Python answers Ctrl-C, reports progress and evaluates probes."""
-
-    def __init__(self, study: Study, schedule: Schedule | None) -> None:
-        self.study, self.compiled, self.schedule = study, study.compiled, schedule
-        self.count = 1  # the first slab measures how long a step takes
-        if schedule is not None:
-            function("schedule", schedule)
-
-    def run(self, report: Progress) -> None:
-        first, end = self.study.first, self.study.end
-        while self.compiled.step < end and self.compiled.any_active:
-            self.probe(self.compiled.step)
-            self.advance(self.slab())
-            report((self.compiled.step - first) / (end - first))
-        for step in self.study.record_steps[bisect.bisect_left(self.study.record_steps, self.compiled.step) :]:
-            self.probe(step)
-        self.settle()
-
-    def slab(self) -> int:
-        """How many steps to take before Python is asked again."""
-        now, steps = self.compiled.step, self.study.record_steps
-        count: int = min(self.count, self.study.end - now)
-        if self.study.probes and (later := bisect.bisect_right(steps, now)) < len(steps):
-            count = min(count, steps[later] - now)
-        return count
-
-    def advance(self, count: int) -> None:
-        factors, began = self.factors(count), time.perf_counter()
-        self.compiled.advance(count, factors)
-        # Towards slabs of the wanted length, in factors that one slow or one quiet step cannot mislead far.
-        stretch = _SLAB_SECONDS / max(time.perf_counter() - began, 1e-9)
-        self.count = max(1, int(count * min(stretch, 8.0)))
-
-    def settle(self) -> None:
-        """Tests and records the last point."""
-        self.compiled.settle()
-
-    def factors(self, count: int) -> NDArray[np.float64]:
-        if self.schedule is None:
-            return np.ones(count)
-        now = self.compiled.step
-        factors = np.asarray(self.schedule(np.arange(now, now + count, dtype=np.int64)), np.float64)
-        if factors.shape not in ((), (count,)) or not (np.isfinite(factors) & (factors >= 0)).all():
-            raise ValueError("schedule: expected finite factors >= 0, one for each step of the array it is given")
-        return np.ascontiguousarray(np.broadcast_to(factors, count))
-
-    def probe(self, step: int) -> None:
-        """The probes' values at the current points, if this step is recorded; stopped runs stay where they are."""
-        steps, study = self.study.record_steps, self.study
-        if not study.probes or not steps or steps[bisect.bisect_left(steps, step) % len(steps)] != step:
-            return
-        study.probe()
-
-
-class _OutsideLoop(_CompiledLoop):
-    """Takes one step at a time, with values and gradients from a landscape in Python."""
-
-    def slab(self) -> int:
-        return 1
-
-    def advance(self, count: int) -> None:
-        factor = float(self.factors(count)[0])
-        grad = self.begin()
-        self.compiled.end(grad, factor)
-        self.study.undo = {}
-
-    def settle(self) -> None:
-        if self.compiled.any_active:
-            self.begin()
-        else:
-            self.compiled.settle()
-
-    def begin(self) -> Array:
-        """Tests, records and perturbs; returns the gradient that the step takes."""
-        self.compiled.flush()
-        value, grad = self.study.f.value_and_grad(self.study.last)
-        jumping = {name: array for name, array in self.study.arrays.items() if name.startswith("perturbed_")}
-        if jumping:  # Ctrl-C may come between the jump and its step
-            self.study.undo = {name: array.copy() for name, array in {**jumping, "last": self.study.last}.items()}
-        if self.compiled.begin(np.ascontiguousarray(value), grad):
-            self.compiled.flush()
-            grad = self.study.f.grad(self.study.last)
-        return grad

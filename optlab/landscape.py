@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optlab import remedies
-from optlab.backends.gpu.device import device, on_gpu
-from optlab.backends.gpu.landscape import Surface, check_point, evaluated
-from optlab.backends.gpu.place import elsewhere
+from optlab.backends import Backend, of
+from optlab.backends.base import Evaluator, Evaluators
+from optlab.backends.current import array_module, on_gpu
 from optlab.blocks import blocks
 from optlab.checks import integer
 from optlab.errors import did_you_mean
 from optlab.kernels.select import cpu
 from optlab.layout import flat
 from optlab.random import normal
-
-Array = NDArray[Any]
+from optlab.typing import Array, DType
 
 ALIASES = {"loss": "value", "fun": "value", "forward": "value", "jac": "grad", "backward": "grad"}
 """Names of other libraries, and ours."""
@@ -134,8 +132,8 @@ class Landscape:
             >>> ol.landscapes.StrictSaddle(2).hessian(np.array([[0.0, 0.0], [1.0, 0.0]])).shape
             (2, 2, 2)
         """
-        check_point(x, "x")
-        xp = device().xp if on_gpu(x) else np
+        of(x).check_point(x, "x")
+        xp = array_module(x)
         rows, axes = x.reshape(-1, x.shape[-1]), xp.arange(self.dim)
         columns = xp.empty((len(rows) * self.dim, self.dim), x.dtype)
         for block in blocks(len(columns), self.dim):
@@ -157,23 +155,16 @@ class Landscape:
         """F at complex points ``(runs, dim)``, from which :func:`optlab.check_gradient` takes slopes; None without."""
         return None
 
-    def require(self, dtype: np.dtype[Any], name: str) -> None:
+    def require(self, dtype: DType, name: str) -> None:
         """Refuses a number type that the landscape has no numbers for; most take both.
 
         Raises:
             TypeError: it has none, named as the argument of that type.
         """
 
-    def surface(self, dtype: np.dtype[Any]) -> Surface:
-        """The landscape on the GPU for a number type.
-
-        Raises:
-            TypeError: it has no kernel there.
-        """
-        raise TypeError(
-            f"landscape: {type(self).__name__} has no kernel for the GPU, expected a listed one; NumPy arrays, outside "
-            'of optlab.device("gpu"), the CPU takes it'
-        )
+    def evaluator(self, backend: Backend, dtype: DType) -> Evaluator | None:
+        """What a backend computes the landscape by in a number type; None where that is done by its own methods."""
+        return None
 
 
 class CompiledLandscape(Landscape):
@@ -188,70 +179,68 @@ class CompiledLandscape(Landscape):
         super().__init__(dim, **truth)
         self.coefficients = coefficients
         self.rotation = rotation
-        self._handles: dict[Any, Any] = {}
-        self._surfaces: dict[Any, Surface] = {}
+        self._evaluators: dict[tuple[object, DType], Evaluator] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_handles": {}, "_surfaces": {}}
+        return {**self.__dict__, "_evaluators": {}}
 
-    def _build(self, kernels: Any) -> Any:
-        return kernels.listed(self.kind, self.dim, self.coefficients, self.rotation)
+    def _build(self, evaluators: Evaluators) -> Evaluator:
+        assert self.kind is not None
+        return evaluators.listed(self.kind, self.dim, self.coefficients, self.rotation)
 
-    def handle(self, dtype: np.dtype[Any]) -> Any:
-        """The compiled landscape for a number type, built once."""
-        if dtype not in self._handles:
-            self._handles[dtype] = self._build(cpu.Landscape32 if dtype == np.float32 else cpu.Landscape64)
-        return self._handles[dtype]
+    def evaluator(self, backend: Backend, dtype: DType) -> Evaluator:
+        """See :meth:`Landscape.evaluator`; made once for each device and number type."""
+        if (key := (backend.device, dtype)) not in self._evaluators:
+            self._evaluators[key] = self._build(backend.evaluators(dtype))
+        return self._evaluators[key]
 
-    def surface(self, dtype: np.dtype[Any]) -> Surface:
-        """See :meth:`Landscape.surface`; built once for each device."""
-        if self.kind is None:
-            return super().surface(dtype)
-        if (key := (device(), dtype)) not in self._surfaces:
-            room = self.handle(dtype).room
-            self._surfaces[key] = Surface(self.kind, self.dim, room, self.coefficients, self.rotation, dtype)
-        return self._surfaces[key]
+    def _evaluate(self, x: Array, batch: Array | None, v: Array | None = None, **results: Array) -> None:
+        """Fills the results, which :meth:`value`, :meth:`grad` and :meth:`hvp` have made for x."""
+        backend = of(x)
+        if batch is not None:
+            if self.n_samples is None:
+                raise ValueError("batch: got indices, but this landscape is not a finite sum")
+            batch = backend.checked(batch, "batch")
+        if v is not None:
+            backend.check_point(v, "v")
+            v = backend.checked(v, "v")
+        self.evaluator(backend, x.dtype).evaluate(backend.checked(x, "x"), v=v, batch=batch, **results)
 
     def value(self, x: Array, batch: Array | None = None) -> Any:
         """See :meth:`Landscape.value`."""
-        if elsewhere(x):
-            return _single(x, evaluated(self.surface, x, batch, value=True)["value"])
-        return self._value(x, batch, None)
-
-    def _value(self, x: Array, batch: Array | None, grad: Array | None) -> Any:
-        remedies.check_point(x, "x")
-        value = np.empty(x.shape[0] if x.ndim == 2 else 1, x.dtype)
-        self.handle(x.dtype).evaluate(x, value=value, grad=grad, batch=batch)
-        return value if x.ndim == 2 else value[0]
+        backend = of(x)
+        backend.check_point(x, "x")
+        value = backend.empty(_runs(x), x.dtype)
+        self._evaluate(x, batch, value=value)
+        return _single(x, backend.returned(value))
 
     def grad(self, x: Array, batch: Array | None = None, out: Array | None = None) -> Array:
         """See :meth:`Landscape.grad`."""
-        if elsewhere(x):
-            found: Array = evaluated(self.surface, x, batch, grad=True, out=out)["grad"]
-            return found
-        remedies.check_point(x, "x")
-        grad = np.empty_like(x) if out is None else out
-        self.handle(x.dtype).evaluate(x, grad=grad, batch=batch)
-        return grad
+        backend = of(x)
+        backend.check_point(x, "x")
+        grad = backend.result(x, out)
+        self._evaluate(x, batch, grad=grad)
+        return backend.returned(grad, out)
 
     def value_and_grad(self, x: Array, batch: Array | None = None) -> tuple[Any, Array]:
         """See :meth:`Landscape.value_and_grad`; one pass over the data."""
-        if elsewhere(x):
-            made = evaluated(self.surface, x, batch, value=True, grad=True)
-            return _single(x, made["value"]), made["grad"]
-        remedies.check_point(x, "x")
-        grad = np.empty_like(x)
-        return self._value(x, batch, grad), grad
+        backend = of(x)
+        backend.check_point(x, "x")
+        value, grad = backend.empty(_runs(x), x.dtype), backend.result(x, None)
+        self._evaluate(x, batch, value=value, grad=grad)
+        return _single(x, backend.returned(value)), backend.returned(grad)
 
     def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
         """See :meth:`Landscape.hvp`; exact, by dual numbers through the gradient."""
-        if elsewhere(x):
-            found: Array = evaluated(self.surface, x, batch, v=v)["hvp"]
-            return found
-        remedies.check_point(x, "x")
-        out = np.empty_like(x)
-        self.handle(x.dtype).evaluate(x, hvp=out, v=v, batch=batch)
-        return out
+        backend = of(x)
+        backend.check_point(x, "x")
+        product = backend.result(x, None)
+        self._evaluate(x, batch, v, hvp=product)
+        return backend.returned(product)
+
+
+def _runs(x: Array) -> int:
+    return x.shape[0] if x.ndim == 2 else 1
 
 
 def _single(x: Array, value: Array) -> Any:

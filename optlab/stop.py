@@ -6,8 +6,7 @@ A run that meets a rule stays where it is; its later records repeat that point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,21 +25,20 @@ class StopRule:
     kind: str
     threshold: float
     below: bool
-    low: tuple[float, ...] | float | None = None
-    high: tuple[float, ...] | float | None = None
+    low: tuple[float, ...] | float | NDArray[np.float64] | None = None
+    high: tuple[float, ...] | float | NDArray[np.float64] | None = None
 
-    def compiled(self, dim: int) -> dict[str, Any]:
-        """The rule's numbers for points of dim coordinates.
+    def of_dim(self, dim: int) -> StopRule:
+        """The rule with vectors of dim coordinates, as compiled code reads it.
 
         Raises:
             ValueError: the rule was made for another number of coordinates.
         """
-        rule: dict[str, Any] = {"kind": self.kind, "threshold": self.threshold, "below": self.below}
-        if self.low is not None:
-            rule["low"], rule["high"] = self._vector(self.low, dim), self._vector(self.high, dim)
-        return rule
+        if self.low is None:
+            return self
+        return replace(self, low=self._vector(self.low, dim), high=self._vector(self.high, dim))
 
-    def _vector(self, given: Any, dim: int) -> NDArray[np.float64]:
+    def _vector(self, given: ArrayLike | None, dim: int) -> NDArray[np.float64]:
         array = np.asarray(given, np.float64)
         if array.ndim and array.shape != (dim,):
             raise ValueError(f"stop: {self.name} was made for {array.size} coordinates, expected {dim}")

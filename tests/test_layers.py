@@ -30,8 +30,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("optim", "landscapes"),
     ("ops",),
     ("derivatives",),
-    ("landscape", "layout", "random", "schedules", "stop", "trajectory", "perturbation", "progress"),
+    ("landscape", "random", "schedules", "trajectory", "progress"),
     ("backends",),
+    ("layout", "stop", "perturbation"),
     ("files", "threads", "checks", "errors", "blocks", "refusals", "remedies", "typing"),
     ("kernels",),
 )

@@ -12,16 +12,17 @@ namespace {
 /// In the order of StopKind.
 const std::vector<std::string> kStopKinds{"grad_norm", "value", "distance", "box", "nonfinite"};
 
+/// Of an optlab.stop.StopRule that was made for this dimension.
 template <class R>
-StopRule<R> stop_rule(const py::dict& given, i64 dim) {
+StopRule<R> stop_rule(const py::handle& given, i64 dim) {
   StopRule<R> rule;
-  const auto kind = std::find(kStopKinds.begin(), kStopKinds.end(), py::cast<std::string>(given["kind"]));
+  const auto kind = std::find(kStopKinds.begin(), kStopKinds.end(), py::cast<std::string>(given.attr("kind")));
   rule.kind = static_cast<StopKind>(kind - kStopKinds.begin());
-  rule.threshold = number<R>(given["threshold"]);
-  rule.below = py::cast<bool>(given["below"]);
-  if (!given.contains("low")) return rule;
-  rule.low = numbers<R>(given["low"], "stop", {dim});
-  rule.high = numbers<R>(given["high"], "stop", {dim});
+  rule.threshold = number<R>(given.attr("threshold"));
+  rule.below = py::cast<bool>(given.attr("below"));
+  if (given.attr("low").is_none()) return rule;
+  rule.low = numbers<R>(given.attr("low"), "stop", {dim});
+  rule.high = numbers<R>(given.attr("high"), "stop", {dim});
   return rule;
 }
 
@@ -42,32 +43,14 @@ Perturbation<R> perturbation(const py::object& given) {
 template <class R>
 class StudyHandle {
  public:
-  StudyHandle(const py::object& landscape, const py::dict& optimizer, const py::dict& setup, const py::dict& arrays)
+  /// setup is an optlab.backends.base.StudySetup.
+  StudyHandle(const py::object& landscape, const py::dict& optimizer, const py::object& setup, const py::dict& arrays)
       : keep_(arrays), landscape_(landscape.is_none() ? nullptr : py::cast<LandscapeHandle<R>>(landscape).landscape) {
-    StudySetup<R> s;
+    StudySetup<R> s = checked(setup);
     s.landscape = landscape_.get();
     s.optimizer = optimizer_setup(optimizer);
-    const auto integer = [&](const char* name) { return py::cast<i64>(setup[name]); };
-    s.runs = runs_ = integer("runs");
-    s.dim = dim_ = integer("dim");
-    s.first_step = integer("first_step");
-    s.last_step = integer("last_step");
-    s.first_run = integer("first_run");
-    s.rule_step = integer("rule_step");
-    s.looks = py::cast<bool>(setup["looks"]);
-    s.batch_size = integer("batch_size");
     if (s.batch_size && (!s.landscape || !s.landscape->samples()))
       throw py::value_error("batch_size: expected 0 where the landscape is not a finite sum");
-    const auto sampling = py::cast<std::string>(setup["sampling"]);
-    s.sampling = sampling_named(sampling);
-    s.seed = py::cast<u64>(setup["seed"]);
-    s.noise = number<R>(setup["noise"]);
-    if (!setup["gradient_noise"].is_none())
-      s.gradient_noise = numbers<R>(setup["gradient_noise"], "gradient_noise", {dim_});
-    s.held = py::cast<std::vector<i64>>(setup["held"]);
-    s.record_steps = py::cast<std::vector<i64>>(setup["record_steps"]);
-    for (const auto& rule_given : setup["stops"]) s.stops.push_back(stop_rule<R>(py::cast<py::dict>(rule_given), dim_));
-    s.perturbation = perturbation<R>(setup["perturbation"]);
     const auto records = static_cast<py::ssize_t>(s.record_steps.size());
     const std::vector<std::string>& states = find_rule<R>(s.optimizer.rule).states;
     study_ = std::make_unique<Study<R>>(std::move(s), study_arrays(arrays, records, states));
@@ -99,6 +82,29 @@ class StudyHandle {
   i64 step() const { return study_->step(); }
 
  private:
+  StudySetup<R> checked(const py::object& setup) {
+    StudySetup<R> s;
+    const auto integer = [&](const char* name) { return py::cast<i64>(setup.attr(name)); };
+    s.runs = runs_ = integer("runs");
+    s.dim = dim_ = integer("dim");
+    s.first_step = integer("first_step");
+    s.last_step = integer("last_step");
+    s.first_run = integer("first_run");
+    s.rule_step = integer("rule_step");
+    s.looks = py::cast<bool>(setup.attr("looks"));
+    s.batch_size = integer("batch_size");
+    s.sampling = sampling_named(py::cast<std::string>(setup.attr("sampling")));
+    s.seed = py::cast<u64>(setup.attr("seed"));
+    s.noise = number<R>(setup.attr("noise"));
+    if (!setup.attr("gradient_noise").is_none())
+      s.gradient_noise = numbers<R>(setup.attr("gradient_noise"), "gradient_noise", {dim_});
+    s.held = py::cast<std::vector<i64>>(setup.attr("held"));
+    s.record_steps = py::cast<std::vector<i64>>(setup.attr("record_steps"));
+    for (const py::handle rule : setup.attr("stops")) s.stops.push_back(stop_rule<R>(rule, dim_));
+    s.perturbation = perturbation<R>(setup.attr("perturbation"));
+    return s;
+  }
+
   template <class Work>
   static void naming_nonfinite(const Work& work) try {
     work();
@@ -143,7 +149,7 @@ template <class R>
 void bind(py::module_& m, const char* name) {
   using S = StudyHandle<R>;
   py::class_<S>(m, name, py::module_local())
-      .def(py::init<const py::object&, const py::dict&, const py::dict&, const py::dict&>())
+      .def(py::init<const py::object&, const py::dict&, const py::object&, const py::dict&>())
       .def("advance", &S::advance)
       .def("settle", &S::settle)
       .def("begin", &S::begin)

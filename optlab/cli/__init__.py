@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from optlab import search
-from optlab.backends.gpu import device as gpu
+from optlab.backends import current
 from optlab.cli.errors import complain
 from optlab.cli.options import (
     Debug,
@@ -227,7 +227,7 @@ def _require(device: Device) -> None:
     if device is Device.cpu:
         return
     try:
-        gpu.device()
+        current.device()
     except OptlabError as error:
         raise UsageError(f"--device gpu: {error}") from None
 

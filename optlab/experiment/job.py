@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from optlab import files
-from optlab.backends.gpu import place
+from optlab import backends, files
 from optlab.errors import OptlabError
 from optlab.experiment import record, registry
 from optlab.experiment.blame import blamed, explained
@@ -124,7 +123,7 @@ def _compute(job: Job, progress: Progress) -> Outcome:
     experiment, p = job.experiment()
     # Taken before the work: an edit during it must not pass for what was computed.
     mark = _mark(job, p)
-    with blamed(job.path, p, experiment.parameters(quick=job.quick)), place.device(job.device):
+    with blamed(job.path, p, experiment.parameters(quick=job.quick)), backends.device(job.device):
         data = as_data(experiment.compute(p, job.seed, progress))
         claims = _checked(experiment.claims(data, p))
         contents = {} if job.out is None else _draw(experiment, data, p)

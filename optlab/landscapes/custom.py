@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from optlab.derivatives import check_gradient
-from optlab.landscape import Array, Landscape
+from optlab.landscape import Landscape
 from optlab.random import uniform
 from optlab.remedies import check_point
+from optlab.typing import Array
 
 DRAWN = 3
 """Points of the box at which a gradient is checked, beside the start."""

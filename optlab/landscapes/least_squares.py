@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optlab import random
+from optlab.backends.base import Evaluator, Evaluators
 from optlab.checks import integer
-from optlab.landscape import Array, CompiledLandscape, Landscape
+from optlab.landscape import CompiledLandscape, Landscape
+from optlab.typing import Array
 
 
 class LeastSquares(CompiledLandscape):
@@ -45,8 +45,8 @@ class LeastSquares(CompiledLandscape):
         self.A, self.b = matrix, target
         self.n_samples = len(target)
 
-    def _build(self, kernels: Any) -> Any:
-        return kernels.least_squares(self.A, self.b)
+    def _build(self, evaluators: Evaluators) -> Evaluator:
+        return evaluators.least_squares(self.A, self.b)
 
     def sample(self, seed: int, step: int, run: int = 0, batch_size: int | None = None) -> Landscape:
         """The sum over the batch that :func:`optlab.descend` would draw for this step and run.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.gpu.device import on_gpu
+from optlab.backends.current import on_gpu
 from optlab.remedies import remedy
 
 CPU = 1

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import random
-from optlab.backends.gpu.device import device, on_gpu, upload
-from optlab.backends.gpu.place import elsewhere
-from optlab.backends.gpu.products import MODES
+from optlab.backends import Backend, home_of
+from optlab.backends.base import PRODUCTS, Evaluator
 from optlab.checks import integer, real
 from optlab.landscape import CompiledLandscape
 from optlab.nn.samples import inputs, require_dtype, targets
 from optlab.remedies import check_point
+from optlab.typing import DType
 
 if TYPE_CHECKING:
     from optlab.nn.mlp import MLP
@@ -105,20 +105,20 @@ class NetworkLandscape(CompiledLandscape):
         self.averages = 2 * mlp.norm_columns
         self.exact_hvp = not jacobian
         self.stochastic = bool(mlp.dropout or mlp.norm_noise) and frozen is None
-        self._guest: dict[Any, Any] = {}
         self.network = self._network()
         self.start = mlp.init(0).astype(np.float64)
 
     def _network(self) -> Any:
-        return self.mlp._network(self.X, self.y, self.frozen, **self.options)
+        """That of the device on which the data are."""
+        return self.mlp._network(home_of(self.X), self.X, self.y, self.frozen, **self.options | {"products": "float32"})
 
     def _products(self, given: str) -> str:
-        if given not in MODES[:3] or (given != "float32" and self.mlp.dtype != np.float32):
-            raise ValueError(f"products: got {given!r}, expected one of {', '.join(MODES[:3])}, in float32 networks")
+        if given not in PRODUCTS or (given != "float32" and self.mlp.dtype != np.float32):
+            raise ValueError(f"products: got {given!r}, expected one of {', '.join(PRODUCTS)}, in float32 networks")
         return given
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "network": None, "_guest": {}}
+        return {**super().__getstate__(), "network": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -128,29 +128,18 @@ class NetworkLandscape(CompiledLandscape):
         """See :meth:`Landscape.require`."""
         require_dtype(self.mlp, name, np.empty(0, dtype), dtype)
 
-    def handle(self, dtype: np.dtype[Any]) -> Any:
-        """See :meth:`CompiledLandscape.handle`.
+    def evaluator(self, backend: Backend, dtype: DType) -> Evaluator:
+        """See :meth:`Landscape.evaluator`; data in NumPy arrays are copied once to a device that copies back.
 
         Raises:
-            TypeError: the points are not of the network's dtype.
+            TypeError: the points are not of the network's dtype, or data and points are not in one place.
+            ValueError: products of fewer digits are asked for on the CPU.
         """
-        if dtype != self.mlp.dtype:
-            self.require(dtype, "x")
-        if self.options["products"] != "float32":
-            raise ValueError(f"products: got {self.options['products']!r} on the CPU, expected 'float32' there")
-        return self.network.landscape()
-
-    def surface(self, dtype: np.dtype[Any]) -> Any:
-        """See :meth:`Landscape.surface`; data of a guest are copied to the device once."""
-        if dtype != self.mlp.dtype:
-            self.require(dtype, "x")
-        if on_gpu(self.X):
-            return self.network
-        if not elsewhere(self.X):
-            raise TypeError("x: got an array of the GPU beside data in NumPy arrays, expected all of them in one place")
-        if (key := device()) not in self._guest:
-            self._guest[key] = self.mlp._network(upload(self.X), upload(self.y), self.frozen, **self.options)
-        return self._guest[key]
+        self.require(dtype, "x")
+        if (key := (backend.device, dtype)) not in self._evaluators:
+            X, y = (backend.checked(array, name) for array, name in ((self.X, "X"), (self.y, "y")))
+            self._evaluators[key] = self.mlp._network(backend, X, y, self.frozen, **self.options).landscape()
+        return self._evaluators[key]
 
     def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
         """The Hessian at x times v, exact: the derivative of the gradient in the direction v.
@@ -183,7 +172,7 @@ class NetworkLandscape(CompiledLandscape):
         if batch_size is not None:
             size = integer("batch_size", batch_size, 1, 2**31)
             index = random.integers(size, len(X), seed, step=step, first_run=run)
-            index = upload(index) if on_gpu(X) else index
+            index = home_of(X).upload(index)
             X, y = X[index], y[index]
         frozen = (
             integer("seed", seed, 0, 2**64 - 1),

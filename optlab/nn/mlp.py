@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.gpu import device as gpu
-from optlab.backends.gpu.device import on_gpu
-from optlab.backends.gpu.landscape import check_point
+from optlab.backends import Backend, home_of
 from optlab.checks import integer, real
-from optlab.kernels.select import cpu
 from optlab.layout import Layout, Segment
 from optlab.nn import mup, samples
 from optlab.nn.init import Initializer, fill, resolve
@@ -123,7 +120,7 @@ class MLP:
         self.layout: Layout = tuple(self._segments())
         self.dim = integer("widths", sum(segment.size for segment in self.layout), 1, 2**31)
         self.norm_columns = sum(self.widths[1:-1]) if norm == "batch" else 0
-        self._network(None, None)  # the activation and its parameter are checked there
+        self._network(home_of(None), None, None, None)  # the activation and its parameter are checked there
 
     def _checked_groups(self, groups: int | None) -> int | None:
         if self.norm != "group" and groups is not None:
@@ -263,10 +260,10 @@ class MLP:
                 "stats: got None, expected statistics(theta, X) or averages(state) for batch normalization"
             )
         X = samples.inputs(self, X)
-        place, empty = ("gpu", gpu.empty) if on_gpu(theta) else ("cpu", np.empty)
-        y = empty((len(X), self.widths[-1]), self.dtype) if out is None else out
+        home = home_of(theta)
+        y = home.empty((len(X), self.widths[-1]), self.dtype) if out is None else out
         mean, var = stats if stats is not None and self.norm_columns else (None, None)
-        self._network(None, None, place=place).outputs(y, theta, X, mean, var)
+        self._network(home, None, None, None).outputs(y, theta, X, mean, var)
         return y
 
     def statistics(self, theta: Array, X: Array) -> NormStatistics:
@@ -283,9 +280,9 @@ class MLP:
         X = samples.inputs(self, X)
         if len(X) < 2:
             raise ValueError(f"X: got shape {np.shape(X)}, expected at least two rows of {self.widths[0]}")
-        place, empty = ("gpu", gpu.empty) if on_gpu(theta) else ("cpu", np.empty)
-        mean, var = empty(self.norm_columns, self.dtype), empty(self.norm_columns, self.dtype)
-        self._network(None, None, place=place).statistics(mean, var, theta, X)
+        home = home_of(theta)
+        mean, var = home.empty(self.norm_columns, self.dtype), home.empty(self.norm_columns, self.dtype)
+        self._network(home, None, None, None).statistics(mean, var, theta, X)
         var *= self.dtype.type((len(X) - 1) / len(X))
         return NormStatistics(mean, var)
 
@@ -330,20 +327,15 @@ class MLP:
         return from_torch(module)
 
     def _check(self, theta: Array) -> None:
-        check_point(theta, "theta")
+        home_of(theta).check_point(theta, "theta")
         samples.require_dtype(self, "theta", theta, theta.dtype)
         if theta.shape[-1] != self.dim:
             raise ValueError(f"theta: got {theta.dtype}{theta.shape}, expected {self.dtype} (..., {self.dim})")
 
     def _network(
-        self,
-        X: Array | None,
-        y: Array | None,
-        frozen: tuple[int, int, int] | None = None,
-        place: str = "cpu",
-        **loss: Any,
+        self, backend: Backend, X: Array | None, y: Array | None, frozen: tuple[int, int, int] | None, **loss: Any
     ) -> Any:
-        """The compiled network on data, or, for those of the GPU or without data, that of the GPU."""
+        """The network on data, as a backend computes it."""
         settings = {
             "loss": "mse",
             "delta": 1.0,
@@ -351,16 +343,12 @@ class MLP:
             "weight_decay": 0.0,
             "l1": 0.0,
             "jacobian": 0.0,
+            "products": "float32",
             **loss,
         }
         settings |= {"dim": self.dim, "layers": list(self._layers()), "activation": self.activation}
         settings |= {name: getattr(self, name) for name in ("parameter", "dropout", "eps", "momentum", "norm_noise")}
-        if place == "gpu" or (X is not None and on_gpu(X)):
-            from optlab.backends.gpu.network import Network  # when it is wanted, so that `import optlab` stays light
-
-            return Network(settings, self.dtype, X, y, frozen, loss.get("products", "float32"))
-        kind = cpu.Network32 if self.dtype == np.float32 else cpu.Network64
-        return kind(settings, X, y, frozen)
+        return backend.network(settings, self.dtype, X, y, frozen)
 
     def _layers(self) -> Iterator[dict[str, Any]]:
         offsets = {segment.name: segment.offset for segment in self.layout}

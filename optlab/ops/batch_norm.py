@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from optlab.backends.gpu.select import kernels
+from optlab.backends import kernels
 
 Array: TypeAlias = Any
 

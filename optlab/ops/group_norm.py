@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optlab.backends.gpu.select import kernels
+from optlab.backends import kernels
 
 
 def group_norm_forward(

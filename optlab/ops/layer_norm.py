@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from optlab.backends.gpu.select import kernels
+from optlab.backends import kernels
 
 
 def layer_norm_forward(x: Any, gamma: Any = None, beta: Any = None, eps: float = 1e-5, *, out: Any = None) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from optlab.backends.gpu.select import kernels
+from optlab.backends import kernels
 from optlab.kernels.select import cpu
 
 Array = NDArray[Any]

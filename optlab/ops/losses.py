@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from optlab.backends.gpu.select import kernels
+from optlab.backends import kernels
 
 Array = NDArray[Any]
 Out = tuple[Array | None, Array | None] | None

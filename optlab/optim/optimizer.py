@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import optlab.threads  # noqa: F401 - tells the kernels where to ask for the number of threads
+from optlab.backends.current import on_gpu
 from optlab.backends.gpu import device as gpu
 from optlab.backends.gpu import gate
-from optlab.backends.gpu.device import on_gpu
 from optlab.backends.gpu.updates import Updater
 from optlab.checks import integer, real
 from optlab.kernels.select import cpu

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.gpu.device import on_gpu
+from optlab.backends.current import on_gpu
 from optlab.optim.adam import BETAS, Betas, WithBetas
 from optlab.optim.optimizer import POSITIVE, PerRun, Point, State, rates
 

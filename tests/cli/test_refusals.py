@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from optlab.backends import current
 from optlab.backends.gpu import device as gpu
 from optlab.errors import OptlabError
 from optlab.experiment import provenance
@@ -48,7 +49,7 @@ def _no_driver(device: gpu.CuPyDevice) -> None:
 def test_every_refusal_is_one_line(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, message: str
 ) -> None:
-    monkeypatch.setattr(gpu, "_current", [])
+    monkeypatch.setattr(current, "_stack", [])
     monkeypatch.setattr(gpu.CuPyDevice, "__init__", _no_driver)
     assert shell(*line.split()) == (2, "", f"optlab: error: {message}\n")
     assert not (tmp_path / "figures").exists()

@@ -11,9 +11,10 @@ from gpu.studies import saddle, starts
 from reference.compare import assert_same_bits
 
 import optlab as ol
-from optlab.backends.gpu import device as gpu
+from optlab import backends
+from optlab.backends import current
+from optlab.backends.cpu import CPUBackend
 from optlab.backends.gpu.device import CuPyDevice, Device, upload
-from optlab.backends.gpu.place import Host, place_of
 from optlab.errors import MissingPackageError, OptlabError
 
 
@@ -53,13 +54,13 @@ def test_descend_takes_and_gives_numpy_arrays(device: Device) -> None:
 def test_the_block_ends(device: Device) -> None:
     x = np.zeros(7)
     with ol.device("gpu"):
-        assert type(place_of(x)) is not Host
+        assert type(backends.of(x)) is not CPUBackend
         with ol.device("cpu"):
-            assert type(place_of(x)) is Host
-        assert type(place_of(x)) is not Host
-    assert type(place_of(x)) is Host
+            assert type(backends.of(x)) is CPUBackend
+        assert type(backends.of(x)) is not CPUBackend
+    assert type(backends.of(x)) is CPUBackend
     with ol.device("cpu"):
-        assert type(place_of(upload(x))) is not Host  # arrays of the GPU stay there
+        assert type(backends.of(upload(x))) is not CPUBackend  # arrays of the GPU stay there
 
 
 def test_what_has_no_kernel_there_says_what_to_do(device: Device) -> None:
@@ -90,7 +91,7 @@ def test_another_name_is_refused() -> None:
 
 @pytest.fixture
 def no_device(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(gpu, "_current", [])
+    monkeypatch.setattr(current, "_stack", [])
     return monkeypatch
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.backends.base import StudySetup
 from optlab.backends.gpu.device import device, download, kernel, upload
-from optlab.backends.gpu.landscape import Surface, block_of, rounded
+from optlab.backends.gpu.landscape import DeviceLandscape, block_of, rounded
 from optlab.backends.gpu.sources import Kernel
 from optlab.backends.gpu.step_plan import CONSTANTS
 from optlab.kernels.select import cpu
+from optlab.stop import StopRule
 
 Array = Any
 
@@ -53,10 +55,10 @@ class Study:
     """
 
     def __init__(
-        self, surface: Surface, plan: Mapping[str, Any], setup: Mapping[str, Any], arrays: Mapping[str, Array]
+        self, surface: DeviceLandscape, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
     ) -> None:
         self.surface, self.plan, self.setup, self.arrays = surface, dict(plan), setup, arrays
-        self.step: int = setup["first_step"]
+        self.step = setup.first_step
         self.any_active = True
         self.segments = len(plan["sizes"])
         self.own_rows = plan["parameters"].shape[1] > 1
@@ -66,15 +68,15 @@ class Study:
         self._launch(0, False)  # compiles, so that the first step that is timed is one
 
     def _does(self) -> int:
-        setup, plan, jumps = self.setup, self.plan, self.setup["perturbation"]
-        stops = {rule["kind"] for rule in setup["stops"]}
+        setup, plan, jumps = self.setup, self.plan, self.setup.perturbation
+        stops = {rule.kind for rule in setup.stops}
         given = {
-            Does.NOISE: rounded(setup["noise"], self.surface.dtype) > 0,
-            Does.GRADIENT_NOISE: setup["gradient_noise"] is not None,
+            Does.NOISE: rounded(setup.noise, self.surface.dtype) > 0,
+            Does.GRADIENT_NOISE: setup.gradient_noise is not None,
             Does.STOPS: bool(stops),
             Does.STOPS_BY_VALUE: "value" in stops,
             Does.STOPS_BY_NORM: "grad_norm" in stops,
-            Does.LOOKS: setup["looks"],
+            Does.LOOKS: setup.looks,
             Does.PERTURBS: jumps is not None,
             Does.MUST_DECREASE: self._must_decrease,
             Does.CLIPS: math.isfinite(plan["clip_norm"]),
@@ -87,7 +89,7 @@ class Study:
 
     @property
     def _must_decrease(self) -> bool:
-        jumps = self.setup["perturbation"]
+        jumps = self.setup.perturbation
         return jumps is not None and jumps.decrease is not None
 
     # ---------------------------------------------------------------- what the kernel reads
@@ -95,8 +97,8 @@ class Study:
     def _table(self) -> NDArray[np.uint64]:
         """The pointers and whole numbers of cuda/study.cuh, in its order."""
         setup, arrays = self.setup, self.arrays
-        rules, jumps = setup["stops"], setup["perturbation"]
-        kinds = [[cpu.stop_kinds.index(rule["kind"]), rule["below"]] for rule in rules]
+        rules, jumps = setup.stops, setup.perturbation
+        kinds = [[cpu.stop_kinds.index(rule.kind), rule.below] for rule in rules]
         states = list(cpu.rule_states(self.plan["rule"]))
         scales = [f"{name}_scale" for name in states] if self.plan["quantized"] else []
         pointers = [
@@ -107,10 +109,10 @@ class Study:
             *_padded([arrays[name] for name in scales], 2),
             self._own("stop_step", arrays["stop_step"]),
             self._own("stop_reason", arrays["stop_reason"]),
-            self._own("record_steps", np.array(setup["record_steps"], np.int64)),
+            self._own("record_steps", np.array(setup.record_steps, np.int64)),
             *(arrays.get(name) for name in ("value", "grad_norm", "x")),
             *(arrays.get(f"perturbed_{name}") for name in ("x", "value", "norm", "step")),
-            self._numbers("gradient_noise", [] if setup["gradient_noise"] is None else setup["gradient_noise"]),
+            self._numbers("gradient_noise", [] if setup.gradient_noise is None else setup.gradient_noise),
             self._own("stop_kinds", np.array(kinds, np.int64)),
             self._numbers("stop_numbers", [self._stop_numbers(rule) for rule in rules]),
             self._own("ends", np.cumsum(self.plan["sizes"])),
@@ -118,12 +120,12 @@ class Study:
             self._numbers("numbers", self._real_numbers()),
             self._own("progress", np.zeros(2, np.int64)),
         ]
-        whole = [setup[name] for name in ("runs", "first_run", "first_step", "last_step", "rule_step")]
-        whole += [len(setup["record_steps"]), len(rules), self.segments]
+        whole = [setup.runs, setup.first_run, setup.first_step, setup.last_step, setup.rule_step]
+        whole += [len(setup.record_steps), len(rules), self.segments]
         whole += [arrays[scales[0]].shape[1] if scales else 0, 0 if jumps is None else jumps.wait]
         pointer = device().pointer
         addresses = [0 if array is None else pointer(array) for array in pointers]
-        return np.array([*addresses, *whole, setup["seed"]], np.uint64)
+        return np.array([*addresses, *whole, setup.seed], np.uint64)
 
     def _own(self, name: str, array: NDArray[Any]) -> Array | None:
         """A copy on the device that lives as long as the study; none of what is empty."""
@@ -133,14 +135,15 @@ class Study:
     def _numbers(self, name: str, numbers: Any) -> Array | None:
         return self._own(name, rounded(numbers, self.surface.dtype))
 
-    def _stop_numbers(self, rule: Mapping[str, Any]) -> NDArray[np.float64]:
-        dim = self.setup["dim"]
-        return np.concatenate([[rule["threshold"]], rule.get("low", np.zeros(dim)), rule.get("high", np.zeros(dim))])
+    def _stop_numbers(self, rule: StopRule) -> NDArray[np.float64]:
+        dim = self.setup.dim
+        low, high = (np.zeros(dim) if bound is None else bound for bound in (rule.low, rule.high))
+        return np.concatenate([[rule.threshold], low, high])
 
     def _real_numbers(self) -> list[float]:
-        jumps = self.setup["perturbation"]
+        jumps = self.setup.perturbation
         jump = [0.0, 0.0, 0.0] if jumps is None else [jumps.radius, jumps.grad_norm, jumps.decrease or 0.0]
-        return [self.setup["noise"], *jump, self.plan["clip_norm"], self.plan["max_norm"]]
+        return [self.setup.noise, *jump, self.plan["clip_norm"], self.plan["max_norm"]]
 
     # ---------------------------------------------------------------- steps
 
@@ -156,26 +159,21 @@ class Study:
             self._launch(len(factors), False, factors=upload(factors))
         else:
             constants = np.zeros((len(factors), 1, self.segments, CONSTANTS), self.surface.dtype)
-            now = self.setup["rule_step"] + self.step - self.setup["first_step"]
+            now = self.setup.rule_step + self.step - self.setup.first_step
             cpu.step_constants(self.plan, now, factors, None, constants)
             self._launch(len(factors), False, constants=upload(constants))
         self.step += len(factors)
 
     def settle(self) -> None:
         """Tests and records the last point; runs that stopped have filled their records."""
-        if (
-            self.setup["stops"]
-            or self.setup["looks"]
-            or self._must_decrease
-            or self.step in self.setup["record_steps"][-1:]
-        ):
+        if self.setup.stops or self.setup.looks or self._must_decrease or self.step in self.setup.record_steps[-1:]:
             self._launch(0, True)
 
     def _launch(self, count: int, settle: bool, constants: Array | None = None, factors: Array | None = None) -> None:
         device().write(self._device["progress"], np.array([0, self.step]))
-        row = bisect.bisect_left(self.setup["record_steps"], self.step)
-        block = block_of(self.setup["runs"])
-        grid = -(-self.setup["runs"] // block)
+        row = bisect.bisect_left(self.setup.record_steps, self.step)
+        block = block_of(self.setup.runs)
+        grid = -(-self.setup.runs // block)
         arguments = (self.table, self.step, count, row, int(settle), constants, factors)
         device().launch(self.kernel, (grid,), (block,), arguments)
 
@@ -186,7 +184,7 @@ class Study:
             self.arrays[name][...] = download(self._device[name])
 
 
-def study_kernel(surface: Surface, rule: str, does: int, flags: int) -> Kernel:
+def study_kernel(surface: DeviceLandscape, rule: str, does: int, flags: int) -> Kernel:
     """The kernel for studies of one kind on one landscape."""
     return kernel("descend.cu", f"optlab::descend<{surface.name}, optlab::rules::{rule}, {int(does)}, {flags}>")
 

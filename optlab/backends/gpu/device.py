@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.backends.current import device, on_gpu, using
 from optlab.backends.gpu import compiler
 from optlab.backends.gpu.sources import Kernel
 from optlab.errors import MissingPackageError, OptlabError, describe
+from optlab.typing import Array
+
+__all__ = [
+    "Argument",
+    "CuPyDevice",
+    "Device",
+    "Shape",
+    "device",
+    "download",
+    "empty",
+    "kernel",
+    "on_gpu",
+    "upload",
+    "using",
+    "zeros",
+]
 
 Shape = tuple[int, ...]
 Argument = Any
@@ -159,41 +175,7 @@ def _cupy() -> Any:
     return cupy
 
 
-_current: list[Device] = []  # the innermost is last; empty until a device is wanted
-
-
-def device() -> Device:
-    """The device in use.
-
-    Raises:
-        MissingPackageError: CuPy is not installed.
-        OptlabError: there is no GPU, or its driver does not answer.
-    """
-    if not _current:
-        _current.append(CuPyDevice())
-    return _current[-1]
-
-
-@contextlib.contextmanager
-def using(other: Device) -> Iterator[Device]:
-    """Puts another device in the place of CuPy's."""
-    _current.append(other)
-    try:
-        yield other
-    finally:
-        _current.remove(other)
-
-
-def on_gpu(array: Any) -> bool:
-    """Whether an array belongs to the GPU. Never loads CuPy: who has one of its arrays has done so."""
-    if type(array) is np.ndarray:
-        return False
-    if type(array).__module__.partition(".")[0] == "cupy":
-        return device().owns(array)
-    return bool(_current) and _current[-1].owns(array)
-
-
-def empty(shape: int | Shape, dtype: Any) -> Any:
+def empty(shape: int | Shape, dtype: Any) -> Array:
     """An array on the device.
 
     Raises:
@@ -202,7 +184,7 @@ def empty(shape: int | Shape, dtype: Any) -> Any:
     return _allocated("empty", shape, dtype)
 
 
-def zeros(shape: int | Shape, dtype: Any) -> Any:
+def zeros(shape: int | Shape, dtype: Any) -> Array:
     """An array of zeros on the device.
 
     Raises:
@@ -211,10 +193,11 @@ def zeros(shape: int | Shape, dtype: Any) -> Any:
     return _allocated("zeros", shape, dtype)
 
 
-def _allocated(how: str, shape: int | Shape, dtype: Any) -> Any:
+def _allocated(how: str, shape: int | Shape, dtype: Any) -> Array:
     xp = device().xp
     try:
-        return getattr(xp, how)(shape, dtype)
+        array: Array = getattr(xp, how)(shape, dtype)
+        return array
     except MemoryError:  # CuPy's OutOfMemoryError is one
         wanted = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         free, total = xp.cuda.runtime.memGetInfo()
@@ -222,7 +205,7 @@ def _allocated(how: str, shape: int | Shape, dtype: Any) -> Any:
         raise MemoryError(said) from None
 
 
-def upload(array: NDArray[Any]) -> Any:
+def upload(array: NDArray[Any]) -> Array:
     """A copy of a NumPy array on the device. Small ones do not wait for what runs there."""
     out = empty(array.shape, array.dtype)
     if array.size:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab import remedies
 from optlab.backends.gpu import gate
-from optlab.backends.gpu.device import device, kernel, on_gpu, upload
-from optlab.backends.gpu.place import place_of
+from optlab.backends.gpu.device import device, kernel, upload
 from optlab.kernels.select import cpu
+from optlab.typing import DType
 
 Array = Any
 
@@ -37,7 +36,7 @@ def block_of(runs: int) -> int:
     return next((threads for threads in (128, 64) if runs >= 4 * threads * device().processors()), 32)
 
 
-class Surface:
+class DeviceLandscape:
     """One landscape in one number type, with its numbers on the device."""
 
     def __init__(
@@ -59,6 +58,7 @@ class Surface:
     def evaluate(
         self,
         x: Array,
+        *,
         value: Array | None = None,
         grad: Array | None = None,
         hvp: Array | None = None,
@@ -98,62 +98,30 @@ class Surface:
         return int(x.shape[0]) if x.ndim == 2 else 1
 
 
-def check_point(x: Array, name: str, write: bool = False) -> None:
-    """Refuses whatever is no float32 or float64 array ``(dim,)`` or ``(runs, dim)``, on either device.
+class DeviceLandscapes:
+    """Makes landscapes of the GPU in one number type; see :class:`optlab.backends.base.Evaluators`."""
 
-    Raises:
-        TypeError: it is no array, or of another dtype.
-        ValueError: it is empty, strided, read-only where it is to be written, or has other axes.
-    """
-    if not on_gpu(x):
-        remedies.check_point(x, name, write)
-        return
-    gate.check_point(x, name)
-    if x.ndim not in (1, 2):
-        raise ValueError(f"{name}: got {x.ndim} dimensions, expected (dim,) or (runs, dim)")
+    def __init__(self, dtype: DType) -> None:
+        self.dtype = dtype
 
+    def listed(self, kind: str, dim: int, coefficients: list[Array], rotation: Array | None) -> DeviceLandscape:
+        """See :class:`~optlab.backends.base.Evaluators`."""
+        made = cpu.Landscape32 if self.dtype == np.float32 else cpu.Landscape64
+        room = made.listed(kind, dim, coefficients, rotation).room
+        return DeviceLandscape(kind, dim, room, coefficients, rotation, self.dtype)
 
-def evaluated(
-    surface: Callable[[Any], Surface],
-    x: Array,
-    batch: Array | None,
-    *,
-    value: bool = False,
-    grad: bool = False,
-    v: Array | None = None,
-    out: Array | None = None,
-) -> dict[str, Any]:
-    """What is wanted of "value", "grad" and, in the direction v, "hvp", at points of the GPU or of a guest.
+    def least_squares(self, A: Array, b: Array) -> DeviceLandscape:
+        """See :class:`~optlab.backends.base.Evaluators`.
 
-    Args:
-        surface: The landscape for a number type.
-        x: The points.
-        batch: Refused, since listed landscapes are no finite sums.
-        value: Whether the values are wanted.
-        grad: Whether the gradients are, in ``out`` where that is given.
-        v: The directions.
-        out: Where gradients go.
-    """
-    check_point(x, "x")
-    place, f = place_of(x), surface(x.dtype)
-    points, into = place.bring(x, "x"), None if isinstance(x, np.ndarray) and not on_gpu(x) else out
-    made: dict[str, Array] = {}
-    if value:
-        made["value"] = place.empty(x.shape[0] if x.ndim == 2 else 1, x.dtype)
-    if grad:
-        made["grad"] = place.empty(x.shape, x.dtype) if into is None else into
-    if v is not None:
-        check_point(v, "v")
-        made["hvp"] = place.empty(x.shape, x.dtype)
-    f.evaluate(points, v=None if v is None else place.bring(v, "v"), batch=batch, **made)
-    found = {name: place.back(array) for name, array in made.items()}
-    return found if into is out else found | {"grad": _copied(found["grad"], out)}
+        Raises:
+            TypeError: always; the CPU has it.
+        """
+        raise TypeError(no_kernel("LeastSquares"))
 
 
-def _copied(grad: Array, out: Array) -> Array:
-    """A guest's gradient in the array that he gave for it."""
-    check_point(out, "out", True)
-    if (out.dtype, out.shape) != (grad.dtype, grad.shape):
-        raise ValueError(f"out: got {out.dtype} of shape {out.shape}, expected {grad.dtype} of shape {grad.shape}")
-    out[...] = grad
-    return out
+def no_kernel(name: str) -> str:
+    """What is said of a landscape that the GPU does not compute."""
+    return (
+        f"landscape: {name} has no kernel for the GPU, expected a listed one; NumPy arrays, outside "
+        'of optlab.device("gpu"), the CPU takes it'
+    )

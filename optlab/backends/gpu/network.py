@@ -6,17 +6,18 @@ Nothing is allocated in a pass whose :class:`Room` exists, and nothing waits, so
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from optlab.backends.base import Frozen
 from optlab.backends.gpu import batch_norm, dense, gate, layer_norm, losses, vectors
 from optlab.backends.gpu import products as of_matrices
 from optlab.backends.gpu.dense import Follow
-from optlab.backends.gpu.device import empty, upload
+from optlab.backends.gpu.device import empty
 from optlab.backends.gpu.network_layers import Arrays, Layer, Room, layers_of
-from optlab.backends.gpu.place import elsewhere
 
 Array = Any
 ROWS_AT_ONCE = 4096
@@ -55,19 +56,19 @@ class Network:
         X: The data on the device, or None.
         y: Labels or targets.
         frozen: (seed, step, run) of the draws whoever asks, or None.
-        products: "float32" (all digits of the dtype), "tf32" or "bf16".
 
     Raises:
         ValueError: the settings ask for a Jacobian penalty or noise behind normalization, which have no GPU path, or a
             label names no output.
     """
 
-    def __init__(self, settings: dict[str, Any], dtype: Any, X: Array, y: Array, frozen: Any, products: str) -> None:
+    def __init__(self, settings: Mapping[str, Any], dtype: Any, X: Any, y: Any, frozen: Frozen) -> None:
         if settings["jacobian"]:
             raise ValueError("jacobian: got a penalty on the Jacobian with arrays of the GPU, expected none there")
         if settings["norm_noise"]:
             raise ValueError("norm_noise: got noise behind normalization with arrays of the GPU, expected none there")
         self.settings, self.dtype, self.X, self.y = settings, dtype, X, y
+        products: str = settings["products"]
         self.mode = of_matrices.mode_of(dtype) if products == "float32" else products
         self._halves: dict[tuple[int, Any], Array] = {}
         self.dim: int = settings["dim"]
@@ -84,11 +85,16 @@ class Network:
             else:
                 gate.check(y, "y", dtype, (len(X), self.layers[-1].outputs))
 
+    def landscape(self) -> Network:
+        """The network as a function of its parameters: itself."""
+        return self
+
     # ------------------------------------------------------------ what is asked
 
     def evaluate(
         self,
         x: Array,
+        *,
         value: Array | None = None,
         grad: Array | None = None,
         hvp: Array | None = None,
@@ -118,11 +124,10 @@ class Network:
 
     def _checked(self, batch: Array) -> Array:
         """The numbers of samples; waits for them."""
-        index = upload(batch) if type(batch) is np.ndarray and elsewhere(batch) else batch
-        gate.check(index, "batch", np.int64, (-1,))
-        if not index.size or int(index.min()) < 0 or int(index.max()) >= len(self.X):
+        gate.check(batch, "batch", np.int64, (-1,))
+        if not batch.size or int(batch.min()) < 0 or int(batch.max()) >= len(self.X):
             raise ValueError(f"batch: expected at least one number from 0 to {len(self.X) - 1}")
-        return index
+        return batch
 
     def value_and_grad(
         self, theta: Array, value: Array | None = None, grad: Array | None = None, batch: Batch | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,7 +90,7 @@ class Room:
         self._slopes = [s[1], s[0], *([s[3], s[2]] if len(s) > 2 else [])]
 
 
-def layers_of(settings: dict[str, Any]) -> Iterator[Layer]:
+def layers_of(settings: Mapping[str, Any]) -> Iterator[Layer]:
     """The layers with what follows their products and their normalizations; masks are addressed later."""
     nothing = Follow()
     active = dense.follow(settings["activation"], settings["parameter"])

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from optlab.backends.base import PRODUCTS
 from optlab.backends.gpu import gate
 from optlab.backends.gpu.call import Call
 from optlab.backends.gpu.device import device, kernel
 
 Array = Any
-MODES = ("float32", "tf32", "bf16", "float64")
+MODES = (*PRODUCTS, "float64")
 """float32 keeps all its digits; tf32 rounds the factors to ten bits, bf16 takes factors that :func:`rounded` made."""
 
 

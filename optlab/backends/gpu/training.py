@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.backends.base import StudySetup
 from optlab.backends.gpu import step_launches, vectors
-from optlab.backends.gpu.device import device, empty, upload
+from optlab.backends.gpu.device import device, download, empty, upload
 from optlab.backends.gpu.network import Batch, Draws, Network
 from optlab.backends.gpu.step_gate import bind
 from optlab.backends.gpu.step_launches import Constants, Launches
@@ -22,6 +23,8 @@ from optlab.backends.gpu.step_plan import CONSTANTS, Plan
 from optlab.kernels.select import cpu
 
 Array = Any
+NONFINITE = -2
+"""The reason of a run that is no longer finite, as optlab/stopping.hpp has it."""
 TABLE = 1 << 20
 """Numbers in a table, which says how many steps go by before the host writes to it again."""
 
@@ -40,14 +43,14 @@ class Study:
     """
 
     def __init__(
-        self, network: Network, plan: Mapping[str, Any], setup: Mapping[str, Any], arrays: Mapping[str, Array]
+        self, network: Network, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
     ) -> None:
         _refuse(setup)
         self.network, self.setup, self.arrays = network, setup, arrays
-        self.step: int = setup["first_step"]
+        self.step = setup.first_step
         self.any_active = True
         self.plan = Plan(plan)
-        self.runs, dim = setup["runs"], setup["dim"]
+        self.runs, dim = setup.runs, setup.dim
         self.grad = empty((self.runs, dim), network.dtype)
         self.norm_room = empty(dim, network.dtype)
         self.graph = upload(np.zeros(3, np.int64))
@@ -55,15 +58,15 @@ class Study:
         names = list(cpu.rule_states(plan["rule"]))
         names += [f"{name}_scale" for name in names if self.plan.quantized]
         bound = bind(self.plan, [arrays["last"]], [self.grad], [arrays[name] for name in names], names)
-        draws = step_launches.Draws(setup["noise"], setup["seed"], setup["first_run"])
+        draws = step_launches.Draws(setup.noise, setup.seed, setup.first_run)
         constants = Constants(self.constants, 0, self.graph)
         self.update = Launches(self.plan, self.plan.tables, bound, constants, draws)
         self._replay: Callable[[], None] | None = None
 
     def _make_tables(self) -> None:
-        batch, rows = self.setup["batch_size"], self.plan.own_rows
+        batch, rows = self.setup.batch_size, self.plan.own_rows
         numbers = max(rows * self.plan.tables.count * CONSTANTS, self.runs * batch)
-        steps = max(1, min(self.setup["last_step"] - self.step, TABLE // numbers))
+        steps = max(1, min(self.setup.last_step - self.step, TABLE // numbers))
         self.constants = empty((steps, rows, self.plan.tables.count, CONSTANTS), self.network.dtype)
         self.index = empty((self.runs, steps, batch), np.int64) if batch else None
 
@@ -80,14 +83,17 @@ class Study:
             taken += count
 
     def settle(self) -> None:
-        """Records the last point."""
+        """Records the last point, and says which runs are not finite there."""
         self._record()
+        if self.setup.looks:
+            lost = ~download(device().xp.isfinite(self.arrays["last"]).all(axis=1))
+            self.arrays["stop_step"][lost], self.arrays["stop_reason"][lost] = self.step, NONFINITE
 
     def flush(self) -> None:
         """Points and states always stand in the caller's arrays."""
 
     def _write_tables(self, factors: NDArray[np.float64]) -> None:
-        rule_step = self.setup["rule_step"] + self.step - self.setup["first_step"]
+        rule_step = self.setup.rule_step + self.step - self.setup.first_step
         constants = np.zeros(self.constants.shape, self.network.dtype)
         constants[: len(factors)] = self.plan.constants(self.network.dtype, rule_step, factors)
         device().write(self.constants, constants)
@@ -96,8 +102,8 @@ class Study:
             return
         index = np.zeros(self.index.shape, np.int64)
         for run, rows in enumerate(index):
-            address = (self.setup["seed"], self.step, self.setup["first_run"] + run)
-            cpu.batch_indices(rows[: len(factors)], self.setup["sampling"], len(self.network.X), *address)
+            address = (self.setup.seed, self.step, self.setup.first_run + run)
+            cpu.batch_indices(rows[: len(factors)], self.setup.sampling, len(self.network.X), *address)
         device().write(self.index, index)
 
     def _take(self) -> None:
@@ -111,7 +117,7 @@ class Study:
         averages = self.arrays.get("averages")
         for run in range(self.runs):
             index = None if self.index is None else self.index[run]
-            draws = Draws(self.setup["seed"], 0, self.setup["first_run"] + run, self.graph)
+            draws = Draws(self.setup.seed, 0, self.setup.first_run + run, self.graph)
             own = None if averages is None else averages[run]
             batch = Batch(index, draws, own, self.graph)
             self.network.value_and_grad(self.arrays["last"][run], grad=self.grad[run], batch=batch)
@@ -119,7 +125,7 @@ class Study:
         vectors.advance(self.graph)
 
     def _record(self) -> None:
-        steps = self.setup["record_steps"]
+        steps = self.setup.record_steps
         row = bisect.bisect_left(steps, self.step)
         if row == len(steps) or steps[row] != self.step:
             return
@@ -131,14 +137,14 @@ class Study:
                 vectors.copy(self.arrays["x"][row, run], theta)
 
 
-def _refuse(setup: Mapping[str, Any]) -> None:
+def _refuse(setup: StudySetup) -> None:
     """What the CPU offers for networks and the GPU does not.
 
     Raises:
         ValueError: it is asked for.
     """
-    asked = {"stop": bool(setup["stops"]), "perturbation": setup["perturbation"] is not None}
-    asked["gradient_noise"] = setup["gradient_noise"] is not None
+    asked = {"stop": bool(setup.stops), "perturbation": setup.perturbation is not None}
+    asked["gradient_noise"] = setup.gradient_noise is not None
     for name, given in asked.items():
         if given:
             raise ValueError(f"{name}: got one for a network on the GPU, expected none there; the CPU has it")

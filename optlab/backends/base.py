@@ -1,0 +1,169 @@
+"""What the core asks of whoever computes, and what it hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optlab.perturbation import Perturbation
+from optlab.stop import StopRule
+from optlab.typing import Array, DType
+
+PRODUCTS = ("float32", "tf32", "bf16")
+"""How float32 matrices may be multiplied on a GPU: with all digits, or with 10 or 7 bits of the factors' fractions."""
+
+
+@dataclass(frozen=True)
+class StudySetup:
+    """The checked arguments of :func:`optlab.descend`, as compiled code reads them.
+
+    Attributes:
+        runs: How many points there are.
+        dim: Their coordinates.
+        first_run: The number of the first run.
+        first_step: The step at which the points stand.
+        last_step: The step at which the study ends.
+        rule_step: How many steps the optimizer's state has seen.
+        seed: Of all that is drawn.
+        batch_size: Samples per step of a finite sum; 0 for all of them.
+        sampling: How they are chosen: "replacement", "shuffle" or "order".
+        noise: The standard deviation of the noise after each update.
+        gradient_noise: That of the noise in the gradient, ``(dim,)``, or None.
+        perturbation: Jumps where the gradient is small, or None.
+        held: The coordinates that do not move.
+        record_steps: The steps that are recorded, in order.
+        stops: The stopping rules, made for this dimension.
+        looks: Whether runs that are no longer finite are looked for.
+    """
+
+    runs: int
+    dim: int
+    first_run: int
+    first_step: int
+    last_step: int
+    rule_step: int
+    seed: int
+    batch_size: int
+    sampling: str
+    noise: float
+    gradient_noise: NDArray[np.float64] | None
+    perturbation: Perturbation | None
+    held: tuple[int, ...]
+    record_steps: tuple[int, ...]
+    stops: tuple[StopRule, ...]
+    looks: bool
+
+
+Frozen: TypeAlias = tuple[int, int, int] | None
+"""The seed, step and run whose draws a landscape shows, or None for the whole of it."""
+
+
+class Evaluator(Protocol):
+    """A landscape in one number type, where it is computed."""
+
+    def evaluate(
+        self,
+        x: Array,
+        *,
+        value: Array | None = None,
+        grad: Array | None = None,
+        hvp: Array | None = None,
+        v: Array | None = None,
+        batch: Array | None = None,
+    ) -> None:
+        """Fills the arrays that are given, at points ``(dim,)`` or ``(runs, dim)``."""
+
+
+class Evaluators(Protocol):
+    """Makes evaluators of one number type."""
+
+    def listed(self, kind: str, dim: int, coefficients: list[Array], rotation: Array | None) -> Evaluator:
+        """A landscape of the C++ list."""
+
+    def least_squares(self, A: Array, b: Array) -> Evaluator:
+        """|A x − b|² / (2 n)."""
+
+
+class CompiledStudy(Protocol):
+    """A study that takes its steps when told."""
+
+    @property
+    def step(self) -> int:
+        """The step that it has come to."""
+
+    @property
+    def any_active(self) -> bool:
+        """Whether a run goes on."""
+
+    def advance(self, steps: int, factors: NDArray[np.float64]) -> None:
+        """Takes steps, with these factors on the learning rate."""
+
+    def settle(self) -> None:
+        """Tests and records the last point."""
+
+    def flush(self) -> None:
+        """Makes the caller's arrays say what the study has come to."""
+
+
+class OutsideStudy(CompiledStudy, Protocol):
+    """A study of a landscape that Python evaluates, which takes one step at a time."""
+
+    def begin(self, value: Array, grad: Array) -> bool:
+        """Tests, records and perturbs by these; says whether a point jumped, so that the gradient is wanted again."""
+
+    def end(self, grad: Array, factor: float) -> None:
+        """Takes the step that :meth:`begin` began."""
+
+
+class Backend(Protocol):
+    """Where a computation takes place. Landscapes and studies ask this, and never where that is."""
+
+    @property
+    def device(self) -> object:
+        """What computes: whatever was made for another device does not fit."""
+
+    @property
+    def xp(self) -> Any:
+        """The array module."""
+
+    @property
+    def studies_bytes(self) -> bool:
+        """Whether studies take averages that are kept in bytes as they are, and not unpacked."""
+
+    def check_point(self, x: Array, name: str) -> None:
+        """Refuses what is no float32 or float64 array ``(dim,)`` or ``(runs, dim)`` that is computed here."""
+
+    def checked(self, array: Array, name: str) -> Array:
+        """A caller's array as kernels take it here."""
+
+    def empty(self, shape: int | tuple[int, ...], dtype: DType) -> Array:
+        """Memory for kernels here."""
+
+    def upload(self, array: NDArray[Any]) -> Array:
+        """An array of our own, made by NumPy, as kernels take it here."""
+
+    def result(self, like: Array, out: Array | None) -> Array:
+        """Memory for a result like an array: the caller's own, where that is given and can be written to here."""
+
+    def returned(self, array: Array, out: Array | None = None) -> Array:
+        """A result as the caller gets it, in ``out`` where that is given."""
+
+    def evaluators(self, dtype: DType) -> Evaluators:
+        """What makes evaluators here."""
+
+    def network(
+        self, settings: Mapping[str, Any], dtype: DType, X: Array | None, y: Array | None, frozen: Frozen
+    ) -> Any:
+        """A network on data."""
+
+    def study(
+        self, f: Evaluator, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
+    ) -> CompiledStudy:
+        """A study of a landscape that is computed here."""
+
+    def outside_study(self, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
+        """A study of a landscape that Python evaluates at every step."""

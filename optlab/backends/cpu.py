@@ -1,0 +1,81 @@
+"""Computations in NumPy's memory, by the compiled module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optlab import remedies
+from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StudySetup
+from optlab.kernels.select import cpu
+from optlab.typing import Array, DType
+
+
+class CPUBackend:
+    """See :class:`optlab.backends.base.Backend`. Arrays go to the gate of the compiled module as they are."""
+
+    device = "cpu"
+    xp: Any = np
+    studies_bytes = False
+
+    def check_point(self, x: Array, name: str) -> None:
+        """See :class:`~optlab.backends.base.Backend`."""
+        remedies.check_point(x, name)
+
+    def checked(self, array: Array, name: str) -> Array:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return array
+
+    def empty(self, shape: int | tuple[int, ...], dtype: DType) -> Array:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return np.empty(shape, dtype)
+
+    def upload(self, array: NDArray[Any]) -> Array:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return array
+
+    def result(self, like: Array, out: Array | None) -> Array:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return np.empty_like(like) if out is None else out
+
+    def returned(self, array: Array, out: Array | None = None) -> Array:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return array
+
+    def evaluators(self, dtype: DType) -> Evaluators:
+        """See :class:`~optlab.backends.base.Backend`."""
+        made: Evaluators = cpu.Landscape32 if dtype == np.float32 else cpu.Landscape64
+        return made
+
+    def network(
+        self, settings: Mapping[str, Any], dtype: DType, X: Array | None, y: Array | None, frozen: Frozen
+    ) -> Any:
+        """See :class:`~optlab.backends.base.Backend`.
+
+        Raises:
+            ValueError: products of fewer digits are asked for.
+        """
+        if settings["products"] != "float32":
+            raise ValueError(f"products: got {settings['products']!r} on the CPU, expected 'float32' there")
+        return (cpu.Network32 if dtype == np.float32 else cpu.Network64)(settings, X, y, frozen)
+
+    def study(
+        self, f: Evaluator, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
+    ) -> CompiledStudy:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return _study(f, plan, setup, arrays)
+
+    def outside_study(self, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return _study(None, plan, setup, arrays)
+
+
+def _study(
+    f: Evaluator | None, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
+) -> OutsideStudy:
+    kind = cpu.Study32 if arrays["last"].dtype == np.float32 else cpu.Study64
+    study: OutsideStudy = kind(f, plan, setup, arrays)
+    return study
