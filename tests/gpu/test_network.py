@@ -180,7 +180,7 @@ def test_guests_are_computed_on_the_gpu(device: Device) -> None:
 
 def test_refusals(device: Device) -> None:
     here, there, theta = pair("plain", np.float32)
-    with pytest.raises(TypeError, match="x: got an array of the GPU beside data in NumPy arrays"):
+    with pytest.raises(TypeError, match="X: got a NumPy array beside arrays of the GPU"):
         here.value(upload(theta))
     with pytest.raises(TypeError, match="x: got dtype float64"):
         there.value(upload(theta.astype(np.float64)))
