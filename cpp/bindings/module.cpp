@@ -1,6 +1,9 @@
 // The table of contents of the extension. It is compiled once per instruction set, as _cpu_v2, _cpu_v3, ...
-#include "digest.hpp"
 #include "families.hpp"
+
+namespace optlab {
+extern const char* const kDigest;  // digest.cpp, which the build writes
+}
 
 #define OPTLAB_MODULE_NAMED(name, variable) PYBIND11_MODULE(name, variable)
 
@@ -8,7 +11,7 @@ OPTLAB_MODULE_NAMED(OPTLAB_MODULE, m) {
   m.attr("isa") = OPTLAB_ISA_NAME;
   m.attr("compiler") = OPTLAB_COMPILER;
   m.attr("flags") = OPTLAB_FLAGS;
-  m.attr("digest") = OPTLAB_DIGEST;
+  m.attr("digest") = optlab::kDigest;
   optlab::bind_gate(m);
   optlab::bind_random(m);
   optlab::bind_landscapes(m);

@@ -5,11 +5,14 @@
 // or warp never reach ends the program, since it would hang or mislead a GPU. Shared memory is static, so that
 // AddressSanitizer watches its ends; what it holds at first is what the block before left there.
 #pragma once
+#include <setjmp.h>
 #include <ucontext.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -35,10 +38,31 @@ using Index = Extent;
 constexpr std::size_t kStack = 256 << 10;
 constexpr unsigned kWarp = 32;
 
-/// One thread of a block.
-struct Fibre {
+/// Where a fibre, or the scheduler, goes on. A context is begun by ucontext and left and entered again by setjmp and
+/// longjmp, which ask nothing of the system; AddressSanitizer knows ucontext only.
+struct Place {
   ucontext_t context;
-  char* stack;
+#if !defined(__SANITIZE_ADDRESS__)
+  jmp_buf at;
+#endif
+  bool begun = false;
+};
+
+__attribute__((noinline)) inline void go(Place& from, Place& to) {
+#if defined(__SANITIZE_ADDRESS__)
+  swapcontext(&from.context, &to.context);
+#else
+  if (_setjmp(from.at)) return;
+  from.begun = true;
+  if (to.begun) _longjmp(to.at, 1);
+  setcontext(&to.context);
+#endif
+}
+
+/// One thread of a block; the threads of the next block go on in the same fibres.
+struct Fibre {
+  Place place;
+  std::unique_ptr<char[]> stack;
   void* fake_stack = nullptr;  // AddressSanitizer's
   Index thread;
   unsigned number;
@@ -53,11 +77,11 @@ struct Barrier {
 struct Block {
   Extent grid, block;
   Index index;
-  std::vector<Fibre> fibres;
+  std::vector<std::unique_ptr<Fibre>> fibres;
   std::vector<Barrier> warps;
   std::vector<unsigned char> exchange;  // 16 bytes for each thread: what a shuffle hands on
   Barrier all;
-  ucontext_t scheduler;
+  Place scheduler;
   void* scheduler_stack = nullptr;
   const void* scheduler_bottom = nullptr;
   std::size_t scheduler_size = 0;
@@ -78,17 +102,16 @@ inline Block& state() {
   std::abort();
 }
 
-inline void to_scheduler(bool finished) {
+inline void to_scheduler() {
   Block& b = state();
   Fibre* fibre = b.now;
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(finished ? nullptr : &fibre->fake_stack, b.scheduler_bottom, b.scheduler_size);
+  __sanitizer_start_switch_fiber(&fibre->fake_stack, b.scheduler_bottom, b.scheduler_size);
 #endif
-  swapcontext(&fibre->context, &b.scheduler);
+  go(fibre->place, b.scheduler);
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(fibre->fake_stack, &b.scheduler_bottom, &b.scheduler_size);
 #endif
-  (void)finished;
 }
 
 inline void run_fibre() {
@@ -96,18 +119,20 @@ inline void run_fibre() {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(nullptr, &b.scheduler_bottom, &b.scheduler_size);
 #endif
-  b.body(b.argument);
-  b.now->done = true;
-  to_scheduler(true);
+  for (;;) {
+    b.body(b.argument);
+    b.now->done = true;
+    to_scheduler();
+  }
 }
 
 inline void resume(Fibre& fibre) {
   Block& b = state();
   b.now = &fibre;
 #if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&b.scheduler_stack, fibre.stack, kStack);
+  __sanitizer_start_switch_fiber(&b.scheduler_stack, fibre.stack.get(), kStack);
 #endif
-  swapcontext(&b.scheduler, &fibre.context);
+  go(b.scheduler, fibre.place);
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(b.scheduler_stack, nullptr, nullptr);
 #endif
@@ -123,7 +148,7 @@ inline void meet(Barrier& barrier) {
     ++barrier.generation;
     return;
   }
-  while (barrier.generation == generation) to_scheduler(false);
+  while (barrier.generation == generation) to_scheduler();
   b.progress = true;
 }
 
@@ -145,28 +170,35 @@ T exchange(T value, unsigned from) {
   return value;
 }
 
-inline void prepare(Fibre& fibre, unsigned number, Extent block) {
-  if (getcontext(&fibre.context)) fail("no context");
-  fibre.context.uc_stack.ss_sp = fibre.stack;
-  fibre.context.uc_stack.ss_size = kStack;
-  fibre.context.uc_link = nullptr;
-  fibre.number = number;
-  fibre.thread = {number % block.x, number / block.x % block.y, number / (block.x * block.y)};
-  fibre.done = false;
-  makecontext(&fibre.context, reinterpret_cast<void (*)()>(&run_fibre), 0);
+inline std::unique_ptr<Fibre> new_fibre() {
+  auto fibre = std::make_unique<Fibre>();
+  fibre->stack.reset(new char[kStack]);
+  ucontext_t& context = fibre->place.context;
+  if (getcontext(&context)) fail("no context");
+  context.uc_stack.ss_sp = fibre->stack.get();
+  context.uc_stack.ss_size = kStack;
+  context.uc_link = nullptr;
+  makecontext(&context, reinterpret_cast<void (*)()>(&run_fibre), 0);
+  return fibre;
 }
 
 inline void run_block(bool reversed) {
   Block& b = state();
   const auto threads = static_cast<unsigned>(b.fibres.size());
-  for (unsigned k = 0; k < threads; ++k) prepare(b.fibres[k], k, b.block);
+  const Extent e = b.block;
+  for (unsigned k = 0; k < threads; ++k) {
+    Fibre& fibre = *b.fibres[k];
+    fibre.number = k;
+    fibre.thread = {k % e.x, k / e.x % e.y, k / (e.x * e.y)};
+    fibre.done = false;
+  }
   b.all = {0, 0, threads};
   for (unsigned w = 0; w < b.warps.size(); ++w)
     b.warps[w] = {0, 0, w * kWarp + kWarp <= threads ? kWarp : threads % kWarp};
   for (unsigned left = threads; left > 0;) {
     b.progress = false;
     for (unsigned k = 0; k < threads; ++k) {
-      Fibre& fibre = b.fibres[reversed ? threads - 1 - k : k];
+      Fibre& fibre = *b.fibres[reversed ? threads - 1 - k : k];
       if (fibre.done) continue;
       resume(fibre);
       if (fibre.done) --left, b.progress = true;
@@ -186,11 +218,8 @@ void launch(void (*kernel)(A...), Extent grid, Extent block, void** arguments, b
   b.block = block;
   const std::size_t threads = std::size_t{block.x} * block.y * block.z;
   if (threads == 0 || threads > 1024) fail("a block has 1 to 1024 threads");
-  while (b.fibres.size() > threads) std::free(b.fibres.back().stack), b.fibres.pop_back();
-  while (b.fibres.size() < threads) {
-    b.fibres.emplace_back();
-    b.fibres.back().stack = static_cast<char*>(std::malloc(kStack));
-  }
+  b.fibres.resize(std::min(b.fibres.size(), threads));
+  while (b.fibres.size() < threads) b.fibres.push_back(new_fibre());
   b.warps.resize((threads + kWarp - 1) / kWarp);
   b.exchange.resize(16 * threads);
   const std::size_t blocks = std::size_t{grid.x} * grid.y * grid.z;

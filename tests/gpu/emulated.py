@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 import os
 import shutil
 import subprocess
 import sysconfig
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,11 @@ from optlab.backends.gpu.sources import Kernel
 
 CPP = Path(__file__).parents[2] / "cpp"
 # As the modules of the CPU are compiled; a test run under sanitizers asks for them here, too.
-FLAGS = ["-std=c++17", "-O1", "-g0", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+FLAGS = ["-std=c++17", "-O1", "-g0", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 SANITIZERS = os.environ.get("OPTLAB_EMULATION_SANITIZE", "")
 if SANITIZERS:
     FLAGS += [f"-fsanitize={SANITIZERS}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+KEPT_SECONDS = 3 * 24 * 3600
 
 
 class DeviceArray(np.ndarray[Any, Any]):
@@ -138,14 +141,6 @@ def _coarser(array: np.ndarray[Any, Any], mode: str) -> np.ndarray[Any, Any]:
     return ((np.ascontiguousarray(array).view(np.uint32) + 0x1000) & 0xFFFFE000).view(np.float32)
 
 
-def text(kernel: Kernel) -> str:
-    return (
-        f'#include "emulation/cuda.hpp"\n{kernel.text()}'
-        'extern "C" void run(const unsigned* shape, void** arguments, int reversed) {\n'
-        f"  emulation::launch(&{kernel.name}, shape, arguments, reversed);\n}}\n"
-    )
-
-
 _libraries: dict[Kernel, ctypes.CDLL] = {}
 
 
@@ -157,20 +152,59 @@ def library(kernel: Kernel) -> ctypes.CDLL:
 
 
 def _built(kernel: Kernel) -> Path:
-    emulation = (CPP / "emulation" / "cuda.hpp").read_bytes()
-    parts = [sources.digest().encode(), emulation, text(kernel).encode(), " ".join(FLAGS).encode()]
-    folder = Path(tempfile.gettempdir()) / f"optlab-emulation-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    path = folder / f"{hashlib.sha256(b'|'.join(parts)).hexdigest()[:32]}{sysconfig.get_config_var('SHLIB_SUFFIX')}"
+    """An instance of a kernel. What a file of ``cpp/cuda`` includes is read once for all of its instances."""
+    first, rest = kernel.text().split("\n", 1) if kernel.text().startswith("#include") else ("", kernel.text())
+    text = (
+        f'#include "{_headers(first)}"\n{rest}\n'
+        'extern "C" void run(const unsigned* shape, void** arguments, int reversed) {\n'
+        f"  emulation::launch(&{kernel.name}, shape, arguments, reversed);\n}}\n"
+    )
+    path = folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}{sysconfig.get_config_var('SHLIB_SUFFIX')}"
     if not path.exists():
-        with tempfile.TemporaryDirectory(dir=folder) as work:
-            source, made = Path(work) / "kernel.cpp", Path(work) / "kernel.so"
-            source.write_text(text(kernel))
-            options = [f"-I{CPP}", f"-I{CPP / 'include'}", "-o", str(made), str(source)]
-            environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-            command = [str(compiler()), *FLAGS, *options]
-            done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-            if done.returncode:
-                raise AssertionError(f"{kernel.name} does not compile for the host:\n{done.stderr}")
-            os.replace(made, path)
+        _compile(text, "kernel.cpp", ["-shared"], path)
     return path
+
+
+def _headers(include: str) -> Path:
+    """The emulation and what is included, precompiled as GCC wants it: beside the text itself."""
+    text = f'#include "emulation/cuda.hpp"\n{include}\n'
+    path = folder() / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.hpp"
+    compiled = path.with_suffix(".hpp.gch")
+    if not compiled.exists():
+        if not path.exists():
+            _moved(text, path)
+        _compile(text, "headers.hpp", ["-x", "c++-header"], compiled)
+    return path
+
+
+def _compile(text: str, name: str, options: list[str], path: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder()) as work:
+        source, made = Path(work) / name, Path(work) / "made"
+        source.write_text(text)
+        command = [str(compiler()), *FLAGS, f"-I{CPP}", f"-I{CPP / 'include'}", *options, "-o", str(made), str(source)]
+        environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        if done.returncode:
+            raise AssertionError(f"this does not compile for the host:\n{text}\n{done.stderr}")
+        os.replace(made, path)
+
+
+def _moved(text: str, path: Path) -> None:
+    """A file that is whole whenever another process sees it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(text)
+    os.replace(file.name, path)
+
+
+@functools.cache
+def folder() -> Path:
+    """Where compiled kernels of these sources are kept; those of other sources go when nobody has asked for days."""
+    parts = [sources.digest().encode(), (CPP / "emulation" / "cuda.hpp").read_bytes(), " ".join(FLAGS).encode()]
+    home = Path(tempfile.gettempdir()) / f"optlab-emulation-{os.getuid()}"
+    own = home / hashlib.sha256(b"|".join(parts)).hexdigest()[:16]
+    own.mkdir(parents=True, exist_ok=True)
+    os.utime(own)
+    for other in home.iterdir():
+        if time.time() - other.stat().st_mtime > KEPT_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
+    return own
