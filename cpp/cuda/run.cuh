@@ -11,16 +11,17 @@ class Run : RunStep<Surface, F, options, flags> {
   using R = typename Surface::Real;
 
  public:
-  __device__ Run(const StudyTable<R>& study, i64 number, i64 row)
-      : Step(study, number), surface_{study.coefficients, study.rotation}, row_(row) {
+  __device__ Run(const StudyTable<R>& study, i64 number, i64 row, const Surface& surface)
+      : Step(study, number), surface_(surface), row_(row) {
     load_row<R, dim>(x_, s_.last + number * dim);
     find_next_record();
   }
 
-  /// Measures, tests and records x_t, and may jump from there. Says whether the run goes on.
-  __device__ bool begin(i64 t) {
+  /// Measures, tests and records x_t, and may jump from there. Says whether the run goes on. A step by batches sees the
+  /// terms of `index`; null where none follows.
+  __device__ bool begin(i64 t, const i64* index) {
     for (bool jumped = false;; jumped = true) {
-      surface_.grad(g_, x_);
+      find_gradient(index);
       if (jumped) return true;
       const bool waited = must_decrease && t - jump_step() == s_.wait;
       const i64 reason = measure(t == next_record_, waited, t);
@@ -59,8 +60,17 @@ class Run : RunStep<Surface, F, options, flags> {
   static constexpr bool with_stops = (options & kStops) != 0, perturbs = (options & kPerturbs) != 0;
   static constexpr bool looks = (options & kLooks) != 0;
   static constexpr bool must_decrease = (options & kMustDecrease) != 0, projects = (options & kProjects) != 0;
+  static constexpr bool batches = (options & kBatches) != 0;
 
   // ---------------------------------------------------------------- what is measured
+
+  /// What the rule will see.
+  __device__ void find_gradient(const i64* index) {
+    if constexpr (!batches)
+      surface_.grad(g_, x_);
+    else if (index)
+      surface_.batch(index, s_.batch).grad(g_, x_);
+  }
 
   /// The first stopping rule that is met, counted from 1, or 0; with the value and the norm of the gradient, where they
   /// are wanted: for the rules, for a record, and for what may come after these.
@@ -81,10 +91,20 @@ class Run : RunStep<Surface, F, options, flags> {
     }
   }
 
+  /// Of the whole function, also where the rule sees a batch.
   __device__ R norm_of_gradient() const {
+    if constexpr (batches) {
+      R whole[dim];
+      surface_.grad(whole, x_);
+      return norm_of_point(whole);
+    } else {
+      return norm_of_point(g_);
+    }
+  }
+  __device__ R norm_of_point(const R* numbers) const {
     return norm_by([&](int i, auto scaled) {
-      const R g = scaled(g_[i]);
-      return g * g;
+      const R x = scaled(numbers[i]);
+      return x * x;
     });
   }
 

@@ -13,7 +13,7 @@ from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, O
 from optlab.backends.current import device, on_gpu
 from optlab.backends.gpu import descend, gate, training
 from optlab.backends.gpu.device import download, empty, upload
-from optlab.backends.gpu.landscape import DeviceLandscape, DeviceLandscapes, no_kernel
+from optlab.backends.gpu.landscape import DeviceLandscape, DeviceLandscapes
 from optlab.backends.gpu.network import Network
 from optlab.typing import Array, DType
 
@@ -118,7 +118,7 @@ class GPUBackend:
         Raises:
             TypeError: always; the CPU has it.
         """
-        raise TypeError(no_kernel("one that Python evaluates"))
+        raise TypeError("landscape: one that Python evaluates has no kernel for the GPU")
 
 
 def _refuse(plan: Mapping[str, Any], setup: StudySetup) -> None:

@@ -38,10 +38,11 @@ class Does(IntFlag):
     STOPS_BY_VALUE = 1024
     STOPS_BY_NORM = 2048
     LOOKS = 4096
+    BATCHES = 8192
 
 
-MOST_CONSTANTS = 1 << 20
-"""Numbers of constants in one launch, which says how many steps it may take."""
+TABLE = 1 << 20
+"""Numbers that the host writes down for one launch, which says how many steps it may take."""
 
 
 class Study:
@@ -84,6 +85,7 @@ class Study:
             Does.OWN_PARAMETERS: self.own_rows,
             Does.SEGMENTS: self.segments > 1,
             Does.BYTES: plan["quantized"],
+            Does.BATCHES: setup.batch_size > 0,
         }
         return sum(int(option) for option, on in given.items() if on)
 
@@ -123,6 +125,7 @@ class Study:
         whole = [setup.runs, setup.first_run, setup.first_step, setup.last_step, setup.rule_step]
         whole += [len(setup.record_steps), len(rules), self.segments]
         whole += [arrays[scales[0]].shape[1] if scales else 0, 0 if jumps is None else jumps.wait]
+        whole += [self.surface.samples, setup.batch_size]
         pointer = device().pointer
         addresses = [0 if array is None else pointer(array) for array in pointers]
         return np.array([*addresses, *whole, setup.seed], np.uint64)
@@ -149,32 +152,46 @@ class Study:
 
     def advance(self, steps: int, factors: NDArray[np.float64]) -> None:
         """Takes steps, with these factors on the learning rate, and waits for them."""
-        most = max(1, MOST_CONSTANTS // (self.segments * CONSTANTS))
+        most = max(1, TABLE // max(self.segments * CONSTANTS, self.setup.runs * self.setup.batch_size))
         for begin in range(0, steps, most):
             self._take(factors[begin : begin + most])
         self.any_active = bool(download(self._device["progress"])[0])
 
     def _take(self, factors: NDArray[np.float64]) -> None:
-        if self.own_rows:
-            self._launch(len(factors), False, factors=upload(factors))
-        else:
-            constants = np.zeros((len(factors), 1, self.segments, CONSTANTS), self.surface.dtype)
-            now = self.setup.rule_step + self.step - self.setup.first_step
-            cpu.step_constants(self.plan, now, factors, None, constants)
-            self._launch(len(factors), False, constants=upload(constants))
+        self._launch(len(factors), False, *self._rates(factors), self._batches(len(factors)))
         self.step += len(factors)
+
+    def _rates(self, factors: NDArray[np.float64]) -> tuple[Array | None, Array | None]:
+        """The constants of the next steps, or, where each run has its own, the factors from which it makes them."""
+        if self.own_rows:
+            return None, upload(factors)
+        constants = np.zeros((len(factors), 1, self.segments, CONSTANTS), self.surface.dtype)
+        now = self.setup.rule_step + self.step - self.setup.first_step
+        cpu.step_constants(self.plan, now, factors, None, constants)
+        return upload(constants), None
+
+    def _batches(self, steps: int) -> Array | None:
+        """The numbers of the samples that the next steps see, (runs, steps, batch); None where they see all."""
+        setup = self.setup
+        if not setup.batch_size:
+            return None
+        index = np.empty((setup.runs, steps, setup.batch_size), np.int64)
+        for run, rows in enumerate(index):
+            address = (setup.seed, self.step, setup.first_run + run)
+            cpu.batch_indices(rows, setup.sampling, self.surface.samples, *address)
+        return upload(index)
 
     def settle(self) -> None:
         """Tests and records the last point; runs that stopped have filled their records."""
         if self.setup.stops or self.setup.looks or self._must_decrease or self.step in self.setup.record_steps[-1:]:
             self._launch(0, True)
 
-    def _launch(self, count: int, settle: bool, constants: Array | None = None, factors: Array | None = None) -> None:
+    def _launch(self, count: int, settle: bool, *tables: Array | None) -> None:
         device().write(self._device["progress"], np.array([0, self.step]))
         row = bisect.bisect_left(self.setup.record_steps, self.step)
         block = block_of(self.setup.runs)
         grid = -(-self.setup.runs // block)
-        arguments = (self.table, self.step, count, row, int(settle), constants, factors)
+        arguments = [self.table, self.step, count, row, int(settle), *(tables or (None, None, None))]
         device().launch(self.kernel, (grid,), (block,), arguments)
 
     def flush(self) -> None:
