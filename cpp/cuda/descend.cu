@@ -6,8 +6,6 @@
 
 namespace optlab {
 
-inline constexpr int kRunThreads = 128;  ///< of a block, at most; it may have all registers
-
 /// Takes `count` steps from step `from` on, which is not before the one of record `row`; then tests and records where
 /// it is to `settle`. Constants: (steps, segments, kConstants), where the runs share them; factors of the learning
 /// rate: (steps,), where each has its own; index: (runs, steps, batch), the terms that the steps see, where not all.
@@ -15,7 +13,7 @@ template <class Surface, class F, u32 options, u32 flags>
 __global__ void __launch_bounds__(kRunThreads, 1)
     descend(const StudyTable<typename Surface::Real>* study, i64 from, i64 count, i64 row, i64 settle,
             const typename Surface::Real* constants, const double* factors, const i64* index) {
-  const i64 number = static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const i64 number = run_number();
   if (number == 0) study->progress[1] = from + count;
   if (number >= study->runs || study->stop_step[number] >= 0) return;
   Run<Surface, F, options, flags> run(*study, number, row,
@@ -27,7 +25,8 @@ __global__ void __launch_bounds__(kRunThreads, 1)
     if (goes_on) run.end(from + k, constants + k * study->segments * kConstants, factors + k);
   }
   if (goes_on && settle) goes_on = run.begin(from + count, nullptr);
-  run.save();
+  run.save_point();
+  run.save_states();
   if (goes_on) study->progress[0] = 1;
 }
 

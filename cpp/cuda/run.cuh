@@ -4,6 +4,13 @@
 
 namespace optlab {
 
+inline constexpr int kRunThreads = 128;  ///< of a block, at most; it may have all registers
+
+/// The run of this thread.
+__device__ inline i64 run_number() {
+  return static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+
 template <class Surface, class F, u32 options, u32 flags>
 class Run : RunStep<Surface, F, options, flags> {
   using Step = RunStep<Surface, F, options, flags>;
@@ -50,10 +57,16 @@ class Run : RunStep<Surface, F, options, flags> {
     }
   }
 
-  __device__ void save() {
-    store_row<R, dim>(s_.last + number_ * dim, x_);
-    this->save_states();
+  /// What the rule will see.
+  __device__ void find_gradient(const i64* index) {
+    if constexpr (!batches)
+      surface_.grad(g_, x_);
+    else if (index)
+      surface_.batch(index, s_.batch).grad(g_, x_);
   }
+
+  __device__ void save_point() const { store_row<R, dim>(s_.last + number_ * dim, x_); }
+  using Step::save_states;
 
  private:
   static constexpr bool noisy = (options & kNoisy) != 0, noisy_gradient = (options & kNoisyGradient) != 0;
@@ -63,14 +76,6 @@ class Run : RunStep<Surface, F, options, flags> {
   static constexpr bool batches = (options & kBatches) != 0;
 
   // ---------------------------------------------------------------- what is measured
-
-  /// What the rule will see.
-  __device__ void find_gradient(const i64* index) {
-    if constexpr (!batches)
-      surface_.grad(g_, x_);
-    else if (index)
-      surface_.batch(index, s_.batch).grad(g_, x_);
-  }
 
   /// The first stopping rule that is met, counted from 1, or 0; with the value and the norm of the gradient, where they
   /// are wanted: for the rules, for a record, and for what may come after these.

@@ -46,7 +46,7 @@ struct StudyTable {
   const i64* ends;           // of the segments
   const double* parameters;  // (segments, hyperparameters, runs)
   const R* numbers;          // by StudyNumber
-  i64* progress;             // 1 where a run goes on, and the step that those have come to
+  i64* progress;             // 1 where a run goes on, the step that those have come to, and 1 where one jumped
   i64 runs, first_run, first_step, last_step, rule_step, records, rules, segments, blocks, wait, samples, batch;
   u64 seed;
 };

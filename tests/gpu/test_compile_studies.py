@@ -19,6 +19,7 @@ from optlab.backends import home_of
 from optlab.backends.gpu.descend import Does, study_kernel
 from optlab.backends.gpu.device import upload, using
 from optlab.backends.gpu.landscape import GRADIENT, PRODUCT, VALUE, DeviceLandscape
+from optlab.backends.gpu.outside import begin_kernel, end_kernel
 from optlab.backends.gpu.sources import Kernel
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
@@ -64,6 +65,15 @@ def test_finite_sums_do_not_spill(dtype: Any, arch: str) -> None:
     for does in (Does.NOISE, Does.NOISE | Does.BATCHES):
         assert report(study_kernel(own, "sgd", does, 0), arch).spilled == 0
     assert report(evaluation(own), arch).spilled == 0
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_steps_of_landscapes_in_python_do_not_spill(dtype: Any, arch: str) -> None:
+    for does in (Does.NOISE, EVERYTHING):
+        for made in (begin_kernel(dtype, 7, does), end_kernel(dtype, 7, "lamb", does, 7)):
+            said = report(made, arch)
+            assert said.spilled == 0 and said.warnings == ()
 
 
 def test_averages_in_bytes() -> None:

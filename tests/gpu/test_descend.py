@@ -254,11 +254,6 @@ def test_refusals(device: Device) -> None:
         ({"state": host}, TypeError, "state: 'exp_avg': got a NumPy array beside arrays of the GPU"),
         ({"x0": upload(np.full((3, 7), np.nan))}, ValueError, "x0: got a coordinate that is NaN"),
         ({"x0": upload(np.zeros((3, 6)))}, ValueError, "x0: got 6 coordinates, expected 7"),
-        (
-            {"landscape": ol.landscapes.Custom(7, f.value, f.grad)},
-            TypeError,
-            "landscape: one that Python evaluates has no",
-        ),
         ({"batch_size": 2}, ValueError, "batch_size: got 2, but this landscape is not a finite sum"),
         ({"optimizer": ol.AdamW8bit()}, TypeError, "x: got dtype float64, expected float32"),
     ):

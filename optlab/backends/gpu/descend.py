@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.backends.base import StudySetup
-from optlab.backends.gpu.device import device, download, kernel, upload
-from optlab.backends.gpu.landscape import DeviceLandscape, block_of, rounded
+from optlab.backends.gpu.device import Argument, device, download, kernel, upload
+from optlab.backends.gpu.landscape import Surface, block_of, rounded
 from optlab.backends.gpu.sources import Kernel
 from optlab.backends.gpu.step_plan import CONSTANTS
 from optlab.kernels.select import cpu
@@ -45,8 +45,8 @@ TABLE = 1 << 20
 """Numbers that the host writes down for one launch, which says how many steps it may take."""
 
 
-class Study:
-    """One study with its arrays: takes its steps when told, as the compiled studies of the CPU do.
+class DeviceStudy:
+    """One study with its arrays, and what its kernels read of them.
 
     Args:
         surface: The landscape.
@@ -56,17 +56,16 @@ class Study:
     """
 
     def __init__(
-        self, surface: DeviceLandscape, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
+        self, surface: Surface, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
     ) -> None:
         self.surface, self.plan, self.setup, self.arrays = surface, dict(plan), setup, arrays
         self.step = setup.first_step
         self.any_active = True
         self.segments = len(plan["sizes"])
         self.own_rows = plan["parameters"].shape[1] > 1
-        self.kernel = study_kernel(surface, plan["rule"], self._does(), plan["flags"])
+        self.does = self._does()
         self._device: dict[str, Array] = {}  # what the table points to beside the caller's arrays
         self.table = upload(self._table())
-        self._launch(0, False)  # compiles, so that the first step that is timed is one
 
     def _does(self) -> int:
         setup, plan, jumps = self.setup, self.plan, self.setup.perturbation
@@ -120,7 +119,7 @@ class Study:
             self._own("ends", np.cumsum(self.plan["sizes"])),
             self._own("parameters", np.ascontiguousarray(self.plan["parameters"].transpose(0, 2, 1))),
             self._numbers("numbers", self._real_numbers()),
-            self._own("progress", np.zeros(2, np.int64)),
+            self._own("progress", np.array([1, setup.first_step, 0])),
         ]
         whole = [setup.runs, setup.first_run, setup.first_step, setup.last_step, setup.rule_step]
         whole += [len(setup.record_steps), len(rules), self.segments]
@@ -150,17 +149,6 @@ class Study:
 
     # ---------------------------------------------------------------- steps
 
-    def advance(self, steps: int, factors: NDArray[np.float64]) -> None:
-        """Takes steps, with these factors on the learning rate, and waits for them."""
-        most = max(1, TABLE // max(self.segments * CONSTANTS, self.setup.runs * self.setup.batch_size))
-        for begin in range(0, steps, most):
-            self._take(factors[begin : begin + most])
-        self.any_active = bool(download(self._device["progress"])[0])
-
-    def _take(self, factors: NDArray[np.float64]) -> None:
-        self._launch(len(factors), False, *self._rates(factors), self._batches(len(factors)))
-        self.step += len(factors)
-
     def _rates(self, factors: NDArray[np.float64]) -> tuple[Array | None, Array | None]:
         """The constants of the next steps, or, where each run has its own, the factors from which it makes them."""
         if self.own_rows:
@@ -169,6 +157,39 @@ class Study:
         now = self.setup.rule_step + self.step - self.setup.first_step
         cpu.step_constants(self.plan, now, factors, None, constants)
         return upload(constants), None
+
+    def _launch(self, kernel: Kernel, *arguments: Argument) -> None:
+        """A thread for each run, which sees the table first."""
+        block = block_of(self.setup.runs)
+        device().launch(kernel, (-(-self.setup.runs // block),), (block,), [self.table, *arguments])
+
+    def flush(self) -> None:
+        """Tells the host which runs have stopped; points and states stand in the caller's arrays after each launch."""
+        self.step = int(download(self._device["progress"])[1])  # Ctrl-C may have come between a launch and its count
+        for name in ("stop_step", "stop_reason"):
+            self.arrays[name][...] = download(self._device[name])
+
+
+class Study(DeviceStudy):
+    """A study of a landscape in compiled code; see :class:`optlab.backends.base.CompiledStudy`."""
+
+    def __init__(
+        self, surface: Surface, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
+    ) -> None:
+        super().__init__(surface, plan, setup, arrays)
+        self.kernel = study_kernel(surface, plan["rule"], self.does, plan["flags"])
+        self._slab(0, False)  # compiles, so that the first step that is timed is one
+
+    def advance(self, steps: int, factors: NDArray[np.float64]) -> None:
+        """Takes steps, with these factors on the learning rate, and waits for them."""
+        most = max(1, TABLE // max(self.segments * CONSTANTS, self.setup.runs * self.setup.batch_size))
+        for begin in range(0, steps, most):
+            self._take(factors[begin : begin + most])
+        self.any_active = bool(download(self._device["progress"])[0])
+
+    def _take(self, factors: NDArray[np.float64]) -> None:
+        self._slab(len(factors), False, *self._rates(factors), self._batches(len(factors)))
+        self.step += len(factors)
 
     def _batches(self, steps: int) -> Array | None:
         """The numbers of the samples that the next steps see, (runs, steps, batch); None where they see all."""
@@ -184,24 +205,15 @@ class Study:
     def settle(self) -> None:
         """Tests and records the last point; runs that stopped have filled their records."""
         if self.setup.stops or self.setup.looks or self._must_decrease or self.step in self.setup.record_steps[-1:]:
-            self._launch(0, True)
+            self._slab(0, True)
 
-    def _launch(self, count: int, settle: bool, *tables: Array | None) -> None:
-        device().write(self._device["progress"], np.array([0, self.step]))
+    def _slab(self, count: int, settle: bool, *tables: Array | None) -> None:
+        device().write(self._device["progress"], np.array([0, self.step, 0]))
         row = bisect.bisect_left(self.setup.record_steps, self.step)
-        block = block_of(self.setup.runs)
-        grid = -(-self.setup.runs // block)
-        arguments = [self.table, self.step, count, row, int(settle), *(tables or (None, None, None))]
-        device().launch(self.kernel, (grid,), (block,), arguments)
-
-    def flush(self) -> None:
-        """Tells the host which runs have stopped; points and states stand in the caller's arrays after each launch."""
-        self.step = int(download(self._device["progress"])[1])  # Ctrl-C may have come between a launch and its count
-        for name in ("stop_step", "stop_reason"):
-            self.arrays[name][...] = download(self._device[name])
+        self._launch(self.kernel, self.step, count, row, int(settle), *(tables or (None, None, None)))
 
 
-def study_kernel(surface: DeviceLandscape, rule: str, does: int, flags: int) -> Kernel:
+def study_kernel(surface: Surface, rule: str, does: int, flags: int) -> Kernel:
     """The kernel for studies of one kind on one landscape."""
     return kernel("descend.cu", f"optlab::descend<{surface.name}, optlab::rules::{rule}, {int(does)}, {flags}>")
 

@@ -35,8 +35,8 @@ def block_of(runs: int) -> int:
     return next((threads for threads in (128, 64) if runs >= 4 * threads * device().processors()), 32)
 
 
-class DeviceLandscape:
-    """One landscape in one number type, with its numbers on the device.
+class Surface:
+    """A landscape as one thread sees it, in one number type, with its numbers on the device.
 
     Args:
         surface: The C++ type of the landscape, its name without the namespace.
@@ -69,6 +69,10 @@ class DeviceLandscape:
         self.coefficients, self.rotation = (
             None if array is None or not array.size else upload(rounded(array, dtype)) for array in numbers
         )
+
+
+class DeviceLandscape(Surface):
+    """One that has kernels of its own; see :class:`optlab.backends.base.Evaluator`."""
 
     def evaluate(
         self,
