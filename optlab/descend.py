@@ -65,7 +65,8 @@ def descend(
         landscape: What to descend on.
         optimizer: The rule; its hyperparameters may be one per run.
         x0: float32 or float64 starting points, ``(dim,)`` or ``(runs, dim)``; copied. One point is one run. CuPy
-            arrays are followed on the GPU, a run in each thread, to the same bits, where the landscape is a listed one.
+            arrays are followed on the GPU, a run in each thread, to the same bits; the functions of a
+            :class:`~optlab.landscapes.Custom` landscape are then given CuPy arrays at every step.
         steps: How many steps, >= 0.
         schedule: A factor on the learning rate as a function of an int64 array of steps.
         noise: ε >= 0, the variance per coordinate of the noise after each update.

@@ -41,8 +41,8 @@ class Landscape:
     """The common face of every landscape.
 
     Points are float32 or float64 arrays of shape ``(dim,)`` or ``(runs, dim)``; values come back with the runs axis of
-    the points, in the points' dtype. Those of CuPy are evaluated on the GPU, to the same bits, where the landscape is
-    one of the C++ list.
+    the points, in the points' dtype. Those of CuPy are evaluated on the GPU: of the C++ list and of least squares to
+    the same bits, of networks within rounding, of Python functions by these.
 
     Attributes:
         dim: The number of coordinates.
@@ -212,7 +212,7 @@ class CompiledLandscape(Landscape):
         backend.check_point(x, "x")
         value = backend.empty(_runs(x), x.dtype)
         self._evaluate(x, batch, value=value)
-        return _single(x, backend.returned(value))
+        return single(x, backend.returned(value))
 
     def grad(self, x: Array, batch: Array | None = None, out: Array | None = None) -> Array:
         """See :meth:`Landscape.grad`."""
@@ -228,7 +228,7 @@ class CompiledLandscape(Landscape):
         backend.check_point(x, "x")
         value, grad = backend.empty(_runs(x), x.dtype), backend.result(x, None)
         self._evaluate(x, batch, value=value, grad=grad)
-        return _single(x, backend.returned(value)), backend.returned(grad)
+        return single(x, backend.returned(value)), backend.returned(grad)
 
     def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
         """See :meth:`Landscape.hvp`; exact, by dual numbers through the gradient."""
@@ -243,7 +243,8 @@ def _runs(x: Array) -> int:
     return x.shape[0] if x.ndim == 2 else 1
 
 
-def _single(x: Array, value: Array) -> Any:
+def single(x: Array, value: Array) -> Any:
+    """The values of points as the caller gets them: of one point, a number."""
     if x.ndim == 2:
         return value
     return value.reshape(()) if on_gpu(value) else value[0]

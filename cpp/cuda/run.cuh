@@ -4,6 +4,13 @@
 
 namespace optlab {
 
+inline constexpr int kRunThreads = 128;  ///< of a block, at most; it may have all registers
+
+/// The run of this thread.
+__device__ inline i64 run_number() {
+  return static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+
 template <class Surface, class F, u32 options, u32 flags>
 class Run : RunStep<Surface, F, options, flags> {
   using Step = RunStep<Surface, F, options, flags>;
@@ -11,16 +18,17 @@ class Run : RunStep<Surface, F, options, flags> {
   using R = typename Surface::Real;
 
  public:
-  __device__ Run(const StudyTable<R>& study, i64 number, i64 row)
-      : Step(study, number), surface_{study.coefficients, study.rotation}, row_(row) {
+  __device__ Run(const StudyTable<R>& study, i64 number, i64 row, const Surface& surface)
+      : Step(study, number), surface_(surface), row_(row) {
     load_row<R, dim>(x_, s_.last + number * dim);
     find_next_record();
   }
 
-  /// Measures, tests and records x_t, and may jump from there. Says whether the run goes on.
-  __device__ bool begin(i64 t) {
+  /// Measures, tests and records x_t, and may jump from there. Says whether the run goes on. A step by batches sees the
+  /// terms of `index`; null where none follows.
+  __device__ bool begin(i64 t, const i64* index) {
     for (bool jumped = false;; jumped = true) {
-      surface_.grad(g_, x_);
+      find_gradient(index);
       if (jumped) return true;
       const bool waited = must_decrease && t - jump_step() == s_.wait;
       const i64 reason = measure(t == next_record_, waited, t);
@@ -49,16 +57,23 @@ class Run : RunStep<Surface, F, options, flags> {
     }
   }
 
-  __device__ void save() {
-    store_row<R, dim>(s_.last + number_ * dim, x_);
-    this->save_states();
+  /// What the rule will see.
+  __device__ void find_gradient(const i64* index) {
+    if constexpr (!batches)
+      surface_.grad(g_, x_);
+    else if (index)
+      surface_.batch(index, s_.batch).grad(g_, x_);
   }
+
+  __device__ void save_point() const { store_row<R, dim>(s_.last + number_ * dim, x_); }
+  using Step::save_states;
 
  private:
   static constexpr bool noisy = (options & kNoisy) != 0, noisy_gradient = (options & kNoisyGradient) != 0;
   static constexpr bool with_stops = (options & kStops) != 0, perturbs = (options & kPerturbs) != 0;
   static constexpr bool looks = (options & kLooks) != 0;
   static constexpr bool must_decrease = (options & kMustDecrease) != 0, projects = (options & kProjects) != 0;
+  static constexpr bool batches = (options & kBatches) != 0;
 
   // ---------------------------------------------------------------- what is measured
 
@@ -81,10 +96,20 @@ class Run : RunStep<Surface, F, options, flags> {
     }
   }
 
+  /// Of the whole function, also where the rule sees a batch.
   __device__ R norm_of_gradient() const {
+    if constexpr (batches) {
+      R whole[dim];
+      surface_.grad(whole, x_);
+      return norm_of_point(whole);
+    } else {
+      return norm_of_point(g_);
+    }
+  }
+  __device__ R norm_of_point(const R* numbers) const {
     return norm_by([&](int i, auto scaled) {
-      const R g = scaled(g_[i]);
-      return g * g;
+      const R x = scaled(numbers[i]);
+      return x * x;
     });
   }
 

@@ -1,6 +1,6 @@
 // What all launches of one study read, and which parts of a study a kernel is compiled for.
 #pragma once
-#include "cuda/surface.cuh"
+#include "cuda/least_squares.cuh"
 #include "optlab/stopping.hpp"
 
 namespace optlab {
@@ -20,6 +20,7 @@ enum StudyOption : u32 {
   kStopsByValue = 1024,  ///< a rule needs the value at every step
   kStopsByNorm = 2048,   ///< or the norm of the gradient
   kLooks = 4096,         ///< whether x is finite, where it is looked_at
+  kBatches = 8192,       ///< a step sees some terms of a finite sum
 };
 
 /// The real numbers of a study, in this order.
@@ -45,8 +46,8 @@ struct StudyTable {
   const i64* ends;           // of the segments
   const double* parameters;  // (segments, hyperparameters, runs)
   const R* numbers;          // by StudyNumber
-  i64* progress;             // 1 where a run goes on, and the step that those have come to
-  i64 runs, first_run, first_step, last_step, rule_step, records, rules, segments, blocks, wait;
+  i64* progress;             // 1 where a run goes on, the step that those have come to, and 1 where one jumped
+  i64 runs, first_run, first_step, last_step, rule_step, records, rules, segments, blocks, wait, samples, batch;
   u64 seed;
 };
 

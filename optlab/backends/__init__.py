@@ -25,8 +25,9 @@ def device(name: str) -> Iterator[None]:
     """Says where :func:`optlab.descend` and the landscapes compute inside the ``with`` block, in this context only.
 
     With "gpu", NumPy arrays are copied to the GPU, and what comes of them is copied back: bit for bit what the CPU
-    would give. What has no kernel there raises an error. With "cpu", as without the block, arrays choose their device:
-    NumPy arrays are computed on the CPU, CuPy arrays on the GPU. All other functions always go by their arrays.
+    would give. The functions of a :class:`~optlab.landscapes.Custom` landscape are given CuPy arrays there. What has no
+    kernel there raises an error. With "cpu", as without the block, arrays choose their device: NumPy arrays are
+    computed on the CPU, CuPy arrays on the GPU. All other functions always go by their arrays.
 
     Args:
         name: "cpu" or "gpu".

@@ -88,8 +88,8 @@ class Evaluators(Protocol):
         """|A x − b|² / (2 n)."""
 
 
-class CompiledStudy(Protocol):
-    """A study that takes its steps when told."""
+class AnyStudy(Protocol):
+    """A study whose steps are taken in compiled code."""
 
     @property
     def step(self) -> int:
@@ -99,9 +99,6 @@ class CompiledStudy(Protocol):
     def any_active(self) -> bool:
         """Whether a run goes on."""
 
-    def advance(self, steps: int, factors: NDArray[np.float64]) -> None:
-        """Takes steps, with these factors on the learning rate."""
-
     def settle(self) -> None:
         """Tests and records the last point."""
 
@@ -109,7 +106,14 @@ class CompiledStudy(Protocol):
         """Makes the caller's arrays say what the study has come to."""
 
 
-class OutsideStudy(CompiledStudy, Protocol):
+class CompiledStudy(AnyStudy, Protocol):
+    """A study of a landscape in compiled code, which takes its steps when told."""
+
+    def advance(self, steps: int, factors: NDArray[np.float64]) -> None:
+        """Takes steps, with these factors on the learning rate."""
+
+
+class OutsideStudy(AnyStudy, Protocol):
     """A study of a landscape that Python evaluates, which takes one step at a time."""
 
     def begin(self, value: Array, grad: Array) -> bool:

@@ -66,16 +66,14 @@ class CPUBackend:
         self, f: Evaluator, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
     ) -> CompiledStudy:
         """See :class:`~optlab.backends.base.Backend`."""
-        return _study(f, plan, setup, arrays)
+        study: CompiledStudy = _study(arrays)(f, plan, setup, arrays)
+        return study
 
     def outside_study(self, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
         """See :class:`~optlab.backends.base.Backend`."""
-        return _study(None, plan, setup, arrays)
+        study: OutsideStudy = _study(arrays)(None, plan, setup, arrays)
+        return study
 
 
-def _study(
-    f: Evaluator | None, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
-) -> OutsideStudy:
-    kind = cpu.Study32 if arrays["last"].dtype == np.float32 else cpu.Study64
-    study: OutsideStudy = kind(f, plan, setup, arrays)
-    return study
+def _study(arrays: Mapping[str, Array]) -> Any:
+    return cpu.Study32 if arrays["last"].dtype == np.float32 else cpu.Study64

@@ -47,6 +47,11 @@ def on_gpu(array: Any) -> bool:
     return bool(_stack) and _stack[-1].owns(array)
 
 
+def on_host(array: Any) -> Any:
+    """A NumPy array as it is, or a copy of a device array as one."""
+    return array.get() if on_gpu(array) else array
+
+
 def array_module(array: Any) -> Any:
     """NumPy, or CuPy for its arrays."""
     return device().xp if on_gpu(array) else np

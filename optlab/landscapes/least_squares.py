@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optlab import random
+from optlab.backends import home_of
 from optlab.backends.base import Evaluator, Evaluators
 from optlab.checks import integer
 from optlab.landscape import CompiledLandscape, Landscape
@@ -14,6 +15,8 @@ from optlab.typing import Array
 
 class LeastSquares(CompiledLandscape):
     """f(x) = |A x − b|² / (2 n) over n samples, the rows of A; with ``batch=`` over those rows only.
+
+    On the GPU a thread takes a whole point, of at most 4096 coordinates, and reads the rows from global memory.
 
     Args:
         A: ``(n, dim)``.
@@ -65,5 +68,8 @@ class LeastSquares(CompiledLandscape):
 
         Run r draws ``optlab.random.integers((runs, batch_size), n, seed, step=step)[r]``.
         """
-        index = random.integers((len(x), batch_size), len(self.b), seed, step=step, first_run=first_run)
-        return np.stack([self.grad(row, batch=batch) for row, batch in zip(x, index, strict=True)])
+        index = home_of(x).upload(
+            random.integers((len(x), batch_size), len(self.b), seed, step=step, first_run=first_run)
+        )
+        grads: Array = home_of(x).xp.stack([self.grad(row, batch=batch) for row, batch in zip(x, index, strict=True)])
+        return grads

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from numpy.typing import NDArray
 
 from optlab import ops
+from optlab.backends.current import array_module
 
 if TYPE_CHECKING:
     from optlab.nn.landscape import NetworkLandscape
@@ -64,5 +64,5 @@ def evaluate(f: NetworkLandscape, theta: Array, stats: NormStatistics | None = N
 
 def _accuracy(y: Array, targets: Array) -> float:
     if targets.ndim == 1:
-        return float(np.mean((y.argmax(axis=1) == targets) & ~np.isnan(y).any(axis=1)))
+        return float(((y.argmax(axis=1) == targets) & ~array_module(y).isnan(y).any(axis=1)).mean())
     return float("nan")

@@ -85,14 +85,16 @@ def train(
     """Trains a network, or many at once, epoch by epoch.
 
     Epoch e ends with step ⌈(e + 1) n / batch_size⌉: batches all have the same size and follow each other through the
-    epochs. The steps are those of :func:`optlab.descend` with the same seed, to the bit.
+    epochs. The steps are those of :func:`optlab.descend` with the same seed, to the bit. With data in CuPy arrays
+    all is computed on the GPU.
 
     Args:
         f: The network on its training data.
         optimizer: The rule.
         epochs: How many, >= 0.
         batch_size: Samples per step, at most as many as there are; None: 32, or all where there are fewer.
-        theta: Where to begin, ``(dim,)`` or ``(runs, dim)``; by default ``f.mlp.init(seed)``. Copied.
+        theta: Where to begin, ``(dim,)`` or ``(runs, dim)``, on the device of the data; by default
+            ``f.mlp.init(seed)``. Copied.
         validation: The same network on other data; its loss, without penalties, is what stopping and the choice of
             theta go by.
         patience: Stop after so many epochs without a smaller validation loss (all runs must have come to that).
@@ -102,16 +104,17 @@ def train(
         seed: Of batches and masks, and of the default theta.
         checkpoint: A file that is written after each epoch. If it is there already, the training goes on from it, and
             ends as if it had never been interrupted; it must be of the same training (of a schedule, only whether there
-            is one can be told). One of more epochs than are asked for is returned as it is.
+            is one can be told). One of more epochs than are asked for is returned as it is. Its arrays are NumPy's,
+            wherever the data are.
         threads: Overrides :func:`optlab.threads` for this call.
         progress: True for a bar on stderr, or a function of (fraction done, text).
 
     Returns:
-        The curves and the parameters. A run whose parameters are no longer finite stays where it is, its curves are
-        NaN from there on, and the others go on.
+        The curves, in NumPy arrays, and the parameters, on the device of the data. A run whose parameters are no longer
+        finite stays where it is, its curves are NaN from there on, and the others go on.
 
     Raises:
-        TypeError: an argument is of the wrong type.
+        TypeError: an argument is of the wrong type, or theta or validation data are on another device than the data.
         ValueError: an argument is out of range, or the checkpoint is of another training.
 
     Example:

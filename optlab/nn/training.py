@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.backends import home_of
+from optlab.backends.current import array_module, on_gpu, on_host
 from optlab.checks import integer
 from optlab.descend import descend, lost_runs
 from optlab.nn.evaluate import Evaluation, evaluate
@@ -20,10 +22,15 @@ Array = NDArray[Any]
 CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 KEPT = ("last", "best", "best_loss", "best_epoch", "since", "stopped")
 """What a checkpoint holds of a training beside the curves and the optimizer's state."""
+BY_HOST = ("step", "format")
+"""What of the optimizer's state stands in NumPy arrays wherever the data are."""
 
 
 class Training:
-    """What a training consists of between two epochs; see :func:`optlab.nn.train` for the arguments."""
+    """What a training consists of between two epochs; see :func:`optlab.nn.train` for the arguments.
+
+    Parameters, averages and the optimizer's state are where the data are; all that is measured or counted is NumPy's.
+    """
 
     def __init__(
         self,
@@ -37,11 +44,15 @@ class Training:
         measure_training: bool,
     ) -> None:
         self.f, self.validation, self.optimizer = f, validation, optimizer
+        self.home, self.xp = home_of(f.X), array_module(f.X)
         self.seed = integer("seed", seed, 0, 2**64 - 1)
         self.batch_size = min(32, len(f.X)) if batch_size is None else integer("batch_size", batch_size, 1, len(f.X))
-        start = f.mlp.init(self.seed) if theta is None else theta
+        start = self.home.upload(f.mlp.init(self.seed)) if theta is None else theta
         f.mlp.views(start)  # which checks it
-        self.last = np.array(start, ndmin=2)
+        self._require_home("theta", start)
+        if validation is not None:
+            self._require_home("validation", validation.X)
+        self.last = self.xp.array(start, ndmin=2)
         if self.last.ndim != 2:
             raise ValueError(f"theta: got shape {self.last.shape}, expected (dim,) or (runs, dim)")
         self.start = self.last.copy()
@@ -55,6 +66,11 @@ class Training:
         self.patience = None if patience is None else integer("patience", patience, 1, 2**31)
         self.since, self.stopped = np.zeros(self.runs, np.int64), np.full(self.runs, -1, np.int64)
         self.options: dict[str, Any] = {}
+
+    def _require_home(self, name: str, array: Array) -> None:
+        if on_gpu(array) != on_gpu(self.f.X):
+            got, wanted = ("CuPy", "NumPy") if on_gpu(array) else ("NumPy", "CuPy")
+            raise TypeError(f"{name}: got {got} arrays, expected {wanted} arrays, as the training data are")
 
     def described(self) -> dict[str, Any]:
         """What a checkpoint must have in common with the training that goes on from it."""
@@ -96,15 +112,20 @@ class Training:
         first, end = self.steps_of(self.epoch), self.steps_of(self.epoch + 1)
         options = {**self.options, "state": self.state, "first_step": first, "record": [], "record_x": False}
         options["nonfinite"] = "stop"
-        finite = np.isfinite(self.last).all(axis=1)
-        begin = np.where(finite[:, None], self.last, self.start)  # what has diverged may do anything, unseen
+        finite = on_host(self.xp.isfinite(self.last).all(axis=1))
+        begin = self._chosen(finite, self.last, self.start)  # what has diverged may do anything, unseen
         path = descend(self.f, self.optimizer, begin, end - first, **options)
         if path.interrupted:
             return False
         self._tell(finite & (path.stop_reason == "nonfinite"), path.stop_step)
-        self.last, self.state = np.where(finite[:, None], path.last, self.last), path.state
+        self.last, self.state = self._chosen(finite, path.last, self.last), path.state
         self.epoch += 1
         return True
+
+    def _chosen(self, runs: NDArray[np.bool_], rows: Array, others: Array) -> Array:
+        """The rows of these runs, and those of the others."""
+        chosen: Array = self.xp.where(self.home.upload(runs)[:, None], rows, others)
+        return chosen
 
     def _tell(self, lost: NDArray[np.bool_], steps: NDArray[np.int64]) -> None:
         """Warns of the first runs that are no longer finite, once."""
@@ -134,10 +155,10 @@ class Training:
             self.best_loss = np.where(better, loss, self.best_loss)
         self.since = np.where(better, 0, self.since + 1)
         self.best_epoch = np.where(better, self.epoch, self.best_epoch)
-        self.best = np.where(better[:, None], self.last, self.best)
+        self.best = self._chosen(better, self.last, self.best)
         if averages is not None:
             kept = averages if self.best_averages is None else self.best_averages
-            self.best_averages = np.where(better[:, None], averages, kept)
+            self.best_averages = self._chosen(better, averages, kept)
         if self.patience is not None:
             self.stopped = np.where(running & (self.since >= self.patience), self.epoch, self.stopped)
 
@@ -150,25 +171,27 @@ class Training:
         return bool((self.stopped >= 0).all())
 
     def arrays(self) -> dict[str, Array]:
-        """As a checkpoint holds them."""
+        """As a checkpoint holds them, in NumPy arrays."""
         assert self.state is not None
         kept = {f"state.{name}": array for name, array in self.state.items()}
         kept |= {f"curve.{name}": np.array(rows) for name, rows in self.curves.items()}
         kept |= {name: getattr(self, name) for name in KEPT}
         if self.best_averages is not None:
             kept["best_averages"] = self.best_averages
-        return kept | {"epoch": np.array(self.epoch)}
+        return {name: on_host(array) for name, array in kept.items()} | {"epoch": np.array(self.epoch)}
 
     def restore(self, arrays: dict[str, Array] | None) -> None:
         """From a checkpoint, or not at all."""
         if arrays is None:
             return
-        self.state = {name[6:]: array for name, array in arrays.items() if name.startswith("state.")}
+        upload = self.home.upload
+        state = {name[6:]: array for name, array in arrays.items() if name.startswith("state.")}
+        self.state = {name: array if name in BY_HOST else upload(array) for name, array in state.items()}
         self.curves = {name: list(arrays[f"curve.{name}"]) for name in self.curves}
         for name in KEPT:
-            setattr(self, name, arrays[name])
+            setattr(self, name, upload(arrays[name]) if name in ("last", "best") else arrays[name])
         self.epoch = int(arrays["epoch"])
-        self.best_averages = arrays.get("best_averages")
+        self.best_averages = upload(arrays["best_averages"]) if "best_averages" in arrays else None
 
     def text(self) -> str:
         """For the progress bar."""
@@ -181,7 +204,8 @@ def normalization(f: NetworkLandscape, averages: Array | None, run: int) -> Norm
     return None if averages is None else f.mlp.averages({"averages": averages}, run)
 
 
-def _digest(array: Array) -> str:
+def _digest(given: Array) -> str:
+    array = on_host(given)
     told = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
     told.update(np.ascontiguousarray(array).data)
     return told.hexdigest()

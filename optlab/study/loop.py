@@ -8,8 +8,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.base import OutsideStudy
-from optlab.backends.current import array_module
+from optlab.backends.current import array_module, on_gpu
 from optlab.progress import Progress
 from optlab.schedules.schedule import function
 from optlab.study.study import Study
@@ -22,8 +21,7 @@ SLAB_SECONDS = 0.05
 
 def run(study: Study, schedule: Schedule | None, report: Progress) -> Trajectory:
     """Runs to the end, or to Ctrl-C."""
-    outside = study.outside
-    loop = CompiledLoop(study, schedule) if outside is None else OutsideLoop(study, outside, schedule)
+    loop = OutsideLoop(study, schedule) if study.outside is not None else CompiledLoop(study, schedule)
     try:
         loop.run(report)
     except KeyboardInterrupt:
@@ -62,8 +60,9 @@ class CompiledLoop:
 
     def advance(self, count: int) -> None:
         """Takes one slab."""
+        assert self.study.inside is not None
         factors, began = self.factors(count), time.perf_counter()
-        self.compiled.advance(count, factors)
+        self.study.inside.advance(count, factors)
         # Towards slabs of the wanted length, in factors that one slow or one quiet step cannot mislead far.
         stretch = SLAB_SECONDS / max(time.perf_counter() - began, 1e-9)
         self.count = max(1, int(count * min(stretch, 8.0)))
@@ -95,9 +94,10 @@ class CompiledLoop:
 class OutsideLoop(CompiledLoop):
     """Takes one step at a time, with values and gradients from a landscape in Python."""
 
-    def __init__(self, study: Study, outside: OutsideStudy, schedule: Schedule | None) -> None:
+    def __init__(self, study: Study, schedule: Schedule | None) -> None:
         super().__init__(study, schedule)
-        self.outside = outside
+        assert study.outside is not None
+        self.outside = study.outside
 
     def slab(self) -> int:
         """See :class:`CompiledLoop`."""
@@ -121,10 +121,24 @@ class OutsideLoop(CompiledLoop):
         """Tests, records and perturbs; returns the gradient that the step takes."""
         self.compiled.flush()
         value, grad = self.study.f.value_and_grad(self.study.last)
+        self.require_device(value, grad)
         jumping = {name: array for name, array in self.study.arrays.items() if name.startswith("perturbed_")}
         if jumping:  # Ctrl-C may come between the jump and its step
             self.study.undo = {name: array.copy() for name, array in {**jumping, "last": self.study.last}.items()}
         if self.outside.begin(array_module(value).ascontiguousarray(value), grad):
             self.compiled.flush()
             grad = self.study.f.grad(self.study.last)
+            self.require_device(grad)
         return grad
+
+    def require_device(self, *found: Array) -> None:
+        """Refuses what a landscape has found in NumPy arrays for points on the GPU.
+
+        Raises:
+            TypeError: that is one.
+        """
+        if on_gpu(self.study.last) and not all(map(on_gpu, found)):
+            raise TypeError(
+                f"landscape: {type(self.study.f).__name__} has no kernel for the GPU, expected one whose value and "
+                'grad give CuPy arrays for CuPy points; NumPy points, outside of optlab.device("gpu"), it takes'
+            )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.backends import of
-from optlab.backends.base import OutsideStudy, StudySetup
+from optlab.backends.base import AnyStudy, CompiledStudy, OutsideStudy, StudySetup
 from optlab.backends.current import array_module
 from optlab.landscape import Landscape
 from optlab.optim import Optimizer
@@ -57,11 +57,19 @@ class Study:
         self.probed: dict[str, list[Array]] = {name: [] for name in self.probes}
         self.undo: dict[str, Array] = {}  # how to take back a jump whose step is never taken
         filled = {name: array for name, array in self.arrays.items() if array.size}  # nothing may be recorded
+        self.inside: CompiledStudy | None = None
         self.outside: OutsideStudy | None = None
         if evaluator is not None:
-            self.compiled = self.backend.study(evaluator, plan, self.setup, filled)
+            self.inside = self.backend.study(evaluator, plan, self.setup, filled)
         else:
-            self.compiled = self.outside = self.backend.outside_study(plan, self.setup, filled)
+            self.outside = self.backend.outside_study(plan, self.setup, filled)
+
+    @property
+    def compiled(self) -> AnyStudy:
+        """The one of the two that there is."""
+        study = self.inside or self.outside
+        assert study is not None
+        return study
 
     def _arrays(self, record_x: bool) -> dict[str, Array]:
         setup, empty, dtype = self.setup, self.backend.empty, self.last.dtype
@@ -92,7 +100,7 @@ class Study:
         """What the study has come to."""
         self.compiled.flush()
         if interrupted:
-            running = self.arrays["stop_step"] < 0
+            running = self.backend.upload(self.arrays["stop_step"] < 0)
             for name, old in self.undo.items():
                 self.arrays[name][running] = old[running]
         # Where all runs have stopped, how far the loop went on is chance.

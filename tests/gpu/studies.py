@@ -24,6 +24,12 @@ def saddle(dim: int = 7, **options: Any) -> ol.Landscape:
     return ol.landscapes.StrictSaddle(dim=dim, negative=min(2, dim), **options)
 
 
+def least_squares(dim: int = 7, samples: int = 40) -> ol.landscapes.LeastSquares:
+    rng = np.random.default_rng(dim)
+    A = rng.normal(size=(samples, dim)) / np.sqrt(dim)
+    return ol.landscapes.LeastSquares(A, A @ rng.normal(size=dim) + rng.normal(size=samples))
+
+
 LANDSCAPES: dict[str, Make] = {
     "quadratic": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 17)),
     "quadratic_rotated": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 9), rotation=3),
@@ -42,8 +48,9 @@ LANDSCAPES: dict[str, Make] = {
     "weighted_factorization": lambda: ol.landscapes.MatrixCompletion.draw(6, [2.0, 1.0], share=0.6, seed=0, lam=0.1),
     "matrix_sensing": lambda: ol.landscapes.MatrixSensing.draw(5, [2.0, 1.0], measurements=20, seed=0),
     "orthogonal_tensor": lambda: ol.landscapes.OrthogonalTensor(4),
+    "least_squares": least_squares,
 }
-"""Every kind of the list, and rotations."""
+"""Every kind of the list, rotations, and a finite sum."""
 
 RULES: dict[str, ol.Optimizer] = {
     "sgd": ol.SGD(lr=0.05),

@@ -12,26 +12,30 @@ import numpy as np
 import pytest
 from gpu.compiling import ARCHS, report
 from gpu.emulated import EmulatedDevice
-from gpu.studies import LANDSCAPES, RULES, saddle
+from gpu.studies import LANDSCAPES, RULES, least_squares, saddle
 
 import optlab as ol
+from optlab.backends import home_of
 from optlab.backends.gpu.descend import Does, study_kernel
-from optlab.backends.gpu.device import using
-from optlab.backends.gpu.landscape import GRADIENT, PRODUCT, VALUE, Surface
+from optlab.backends.gpu.device import upload, using
+from optlab.backends.gpu.landscape import GRADIENT, PRODUCT, VALUE, DeviceLandscape
+from optlab.backends.gpu.outside import begin_kernel, end_kernel
 from optlab.backends.gpu.sources import Kernel
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 PAIRS = [(list(LANDSCAPES)[k % len(LANDSCAPES)], rule, DTYPES[k % 2]) for k, rule in enumerate(RULES)]
 SMALL = {"teacher_student": lambda: ol.landscapes.TeacherStudent(2)}  # five units take the compiler ten seconds
-EVERYTHING = sum(int(each) for each in Does if each is not Does.BYTES)
+EVERYTHING = sum(int(each) for each in Does if each not in (Does.BYTES, Does.BATCHES))
 
 
-def surface(f: ol.Landscape, dtype: Any) -> Surface:
+def surface(f: ol.Landscape, dtype: Any) -> DeviceLandscape:
     with using(EmulatedDevice()):
-        return f.surface(dtype)
+        made = f.evaluator(home_of(upload(np.zeros(1))), dtype)
+    assert isinstance(made, DeviceLandscape)
+    return made
 
 
-def evaluation(of: Surface) -> Kernel:
+def evaluation(of: DeviceLandscape) -> Kernel:
     return Kernel("evaluate.cu", f"optlab::evaluate<{of.name}, {VALUE | GRADIENT | PRODUCT}>")
 
 
@@ -46,6 +50,30 @@ def test_every_landscape_and_every_rule(landscape: str, rule: str, dtype: Any, a
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_all_options_together(dtype: Any) -> None:
     assert report(study_kernel(surface(saddle(7, rotation=1), dtype), "lamb", EVERYTHING, 7), "sm_90").warnings == ()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_batches_with_all_options(dtype: Any) -> None:
+    own = surface(least_squares(), dtype)
+    assert report(study_kernel(own, "lamb", EVERYTHING | Does.BATCHES, 7), "sm_90").warnings == ()
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_finite_sums_do_not_spill(dtype: Any, arch: str) -> None:
+    own = surface(least_squares(16), dtype)
+    for does in (Does.NOISE, Does.NOISE | Does.BATCHES):
+        assert report(study_kernel(own, "sgd", does, 0), arch).spilled == 0
+    assert report(evaluation(own), arch).spilled == 0
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_steps_of_landscapes_in_python_do_not_spill(dtype: Any, arch: str) -> None:
+    for does in (Does.NOISE, EVERYTHING):
+        for made in (begin_kernel(dtype, 7, does), end_kernel(dtype, 7, "lamb", does, 7)):
+            said = report(made, arch)
+            assert said.spilled == 0 and said.warnings == ()
 
 
 def test_averages_in_bytes() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gpu.studies import AROUND, FEATURES, LANDSCAPES, RULES, per_run, saddle, segmented, starts
+from gpu.studies import AROUND, FEATURES, LANDSCAPES, RULES, least_squares, per_run, saddle, segmented, starts
 from reference.compare import assert_same_bits
 
 import optlab as ol
@@ -86,6 +86,48 @@ def test_every_option(device: Device, name: str, dtype: Any) -> None:
         assert len(set(path.stop_reason.tolist())) > 1
 
 
+BATCHES: dict[str, dict[str, Any]] = {
+    "replacement": {"batch_size": 3},
+    "shuffle": {"batch_size": 3, "sampling": "shuffle", "first_step": 100, "first_run": 5},
+    "order": {"batch_size": 7, "sampling": "order"},
+    "more_than_there_are": {"batch_size": 50, "sampling": "shuffle"},
+    "stops": {"batch_size": 2, "stop": [ol.stop.value(0.6), ol.stop.grad_norm(0.2)]},
+    "jumps": {"batch_size": 2, "perturbation": ol.Perturbation(radius=0.05, grad_norm=1.0, wait=5, decrease=1e-3)},
+    "together": {
+        "batch_size": 5,
+        "sampling": "shuffle",
+        "noise": 1e-4,
+        "gradient_noise": 0.05,
+        "schedule": lambda t: np.cos(t) ** 2,
+        "stop": [ol.stop.leaves_ball(3.5), ol.stop.grad_norm(0.05), ol.stop.value(0.5)],
+        "perturbation": ol.Perturbation(radius=0.05, grad_norm=0.5, wait=7, decrease=1e-2),
+        "seed": 2**64 - 1,
+    },
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", BATCHES)
+def test_batches(device: Device, name: str, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records and stops see the whole sum; tables hold the batches of a few steps only."""
+    monkeypatch.setattr("optlab.backends.gpu.descend.TABLE", 10 * RUNS * BATCHES[name]["batch_size"])
+    f = least_squares()
+    path = both(f, ol.SGD(lr=0.1, momentum=0.5), starts(f, RUNS, dtype), record=1, **BATCHES[name])
+    if name in ("stops", "jumps", "together"):
+        assert len(set(path.stop_reason.tolist())) > 1
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_batches_with_rates_of_their_own(device: Device, dtype: Any) -> None:
+    f = segmented(least_squares(), 3, 4)
+    both(f, per_run(RUNS), starts(f, RUNS, dtype), record=4, batch_size=4, sampling="shuffle")
+
+
+def test_batches_with_averages_in_bytes(device: Device) -> None:
+    f = least_squares(300)
+    both(f, ol.AdamW8bit(lr=0.05), starts(f, 3, np.float32), record=6, batch_size=4)
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("sizes", ((7,), (3, 4), (1, 1, 5)))
 @pytest.mark.parametrize("name", ("lars", "lamb", "clipped"))
@@ -155,7 +197,7 @@ def test_one_point_and_no_steps(device: Device) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_many_slabs_are_one_study(device: Device, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Launches of a few steps each, with probes between them, and all of them continued elsewhere."""
-    monkeypatch.setattr("optlab.backends.gpu.descend.MOST_CONSTANTS", 3 * CONSTANTS)
+    monkeypatch.setattr("optlab.backends.gpu.descend.TABLE", 3 * CONSTANTS)
     f, opt = saddle(), ol.Adam(lr=0.05)
     x0 = starts(f, RUNS, dtype)
     options = {"noise": 1e-3, "perturbation": ol.Perturbation(0.1, 0.5, 4, 1e-3), "seed": 5}
@@ -208,17 +250,10 @@ def test_ctrl_c_keeps_what_was_recorded(device: Device) -> None:
 def test_refusals(device: Device) -> None:
     f, opt, x0 = saddle(), ol.Adam(lr=0.1), upload(np.zeros((3, 7)))
     host = ol.descend(f, opt, np.zeros((3, 7)), 1).state
-    sums = ol.landscapes.LeastSquares(np.eye(7), np.ones(7))
     for given, kind, said in (
         ({"state": host}, TypeError, "state: 'exp_avg': got a NumPy array beside arrays of the GPU"),
         ({"x0": upload(np.full((3, 7), np.nan))}, ValueError, "x0: got a coordinate that is NaN"),
         ({"x0": upload(np.zeros((3, 6)))}, ValueError, "x0: got 6 coordinates, expected 7"),
-        ({"landscape": sums}, TypeError, "landscape: LeastSquares has no kernel for the GPU"),
-        (
-            {"landscape": ol.landscapes.Custom(7, f.value, f.grad)},
-            TypeError,
-            "landscape: one that Python evaluates has no",
-        ),
         ({"batch_size": 2}, ValueError, "batch_size: got 2, but this landscape is not a finite sum"),
         ({"optimizer": ol.AdamW8bit()}, TypeError, "x: got dtype float64, expected float32"),
     ):

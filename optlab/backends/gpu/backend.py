@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from optlab import remedies
 from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StudySetup
 from optlab.backends.current import device, on_gpu
-from optlab.backends.gpu import descend, gate, training
+from optlab.backends.gpu import descend, gate, outside, training
 from optlab.backends.gpu.device import download, empty, upload
-from optlab.backends.gpu.landscape import DeviceLandscape, DeviceLandscapes, no_kernel
+from optlab.backends.gpu.landscape import DeviceLandscape, DeviceLandscapes
 from optlab.backends.gpu.network import Network
 from optlab.typing import Array, DType
 
@@ -116,9 +116,10 @@ class GPUBackend:
         """See :class:`~optlab.backends.base.Backend`.
 
         Raises:
-            TypeError: always; the CPU has it.
+            ValueError: coordinates are held, or the optimizer looks at gradients.
         """
-        raise TypeError(no_kernel("one that Python evaluates"))
+        _refuse(plan, setup)
+        return outside.OutsideStudy(plan, setup, arrays)
 
 
 def _refuse(plan: Mapping[str, Any], setup: StudySetup) -> None:

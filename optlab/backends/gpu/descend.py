@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.backends.base import StudySetup
-from optlab.backends.gpu.device import device, download, kernel, upload
-from optlab.backends.gpu.landscape import DeviceLandscape, block_of, rounded
+from optlab.backends.gpu.device import Argument, device, download, kernel, upload
+from optlab.backends.gpu.landscape import Surface, block_of, rounded
 from optlab.backends.gpu.sources import Kernel
 from optlab.backends.gpu.step_plan import CONSTANTS
 from optlab.kernels.select import cpu
@@ -38,14 +38,15 @@ class Does(IntFlag):
     STOPS_BY_VALUE = 1024
     STOPS_BY_NORM = 2048
     LOOKS = 4096
+    BATCHES = 8192
 
 
-MOST_CONSTANTS = 1 << 20
-"""Numbers of constants in one launch, which says how many steps it may take."""
+TABLE = 1 << 20
+"""Numbers that the host writes down for one launch, which says how many steps it may take."""
 
 
-class Study:
-    """One study with its arrays: takes its steps when told, as the compiled studies of the CPU do.
+class DeviceStudy:
+    """One study with its arrays, and what its kernels read of them.
 
     Args:
         surface: The landscape.
@@ -55,17 +56,16 @@ class Study:
     """
 
     def __init__(
-        self, surface: DeviceLandscape, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
+        self, surface: Surface, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
     ) -> None:
         self.surface, self.plan, self.setup, self.arrays = surface, dict(plan), setup, arrays
         self.step = setup.first_step
         self.any_active = True
         self.segments = len(plan["sizes"])
         self.own_rows = plan["parameters"].shape[1] > 1
-        self.kernel = study_kernel(surface, plan["rule"], self._does(), plan["flags"])
+        self.does = self._does()
         self._device: dict[str, Array] = {}  # what the table points to beside the caller's arrays
         self.table = upload(self._table())
-        self._launch(0, False)  # compiles, so that the first step that is timed is one
 
     def _does(self) -> int:
         setup, plan, jumps = self.setup, self.plan, self.setup.perturbation
@@ -84,6 +84,7 @@ class Study:
             Does.OWN_PARAMETERS: self.own_rows,
             Does.SEGMENTS: self.segments > 1,
             Does.BYTES: plan["quantized"],
+            Does.BATCHES: setup.batch_size > 0,
         }
         return sum(int(option) for option, on in given.items() if on)
 
@@ -118,11 +119,12 @@ class Study:
             self._own("ends", np.cumsum(self.plan["sizes"])),
             self._own("parameters", np.ascontiguousarray(self.plan["parameters"].transpose(0, 2, 1))),
             self._numbers("numbers", self._real_numbers()),
-            self._own("progress", np.zeros(2, np.int64)),
+            self._own("progress", np.array([1, setup.first_step, 0])),
         ]
         whole = [setup.runs, setup.first_run, setup.first_step, setup.last_step, setup.rule_step]
         whole += [len(setup.record_steps), len(rules), self.segments]
         whole += [arrays[scales[0]].shape[1] if scales else 0, 0 if jumps is None else jumps.wait]
+        whole += [self.surface.samples, setup.batch_size]
         pointer = device().pointer
         addresses = [0 if array is None else pointer(array) for array in pointers]
         return np.array([*addresses, *whole, setup.seed], np.uint64)
@@ -147,35 +149,19 @@ class Study:
 
     # ---------------------------------------------------------------- steps
 
-    def advance(self, steps: int, factors: NDArray[np.float64]) -> None:
-        """Takes steps, with these factors on the learning rate, and waits for them."""
-        most = max(1, MOST_CONSTANTS // (self.segments * CONSTANTS))
-        for begin in range(0, steps, most):
-            self._take(factors[begin : begin + most])
-        self.any_active = bool(download(self._device["progress"])[0])
-
-    def _take(self, factors: NDArray[np.float64]) -> None:
+    def _rates(self, factors: NDArray[np.float64]) -> tuple[Array | None, Array | None]:
+        """The constants of the next steps, or, where each run has its own, the factors from which it makes them."""
         if self.own_rows:
-            self._launch(len(factors), False, factors=upload(factors))
-        else:
-            constants = np.zeros((len(factors), 1, self.segments, CONSTANTS), self.surface.dtype)
-            now = self.setup.rule_step + self.step - self.setup.first_step
-            cpu.step_constants(self.plan, now, factors, None, constants)
-            self._launch(len(factors), False, constants=upload(constants))
-        self.step += len(factors)
+            return None, upload(factors)
+        constants = np.zeros((len(factors), 1, self.segments, CONSTANTS), self.surface.dtype)
+        now = self.setup.rule_step + self.step - self.setup.first_step
+        cpu.step_constants(self.plan, now, factors, None, constants)
+        return upload(constants), None
 
-    def settle(self) -> None:
-        """Tests and records the last point; runs that stopped have filled their records."""
-        if self.setup.stops or self.setup.looks or self._must_decrease or self.step in self.setup.record_steps[-1:]:
-            self._launch(0, True)
-
-    def _launch(self, count: int, settle: bool, constants: Array | None = None, factors: Array | None = None) -> None:
-        device().write(self._device["progress"], np.array([0, self.step]))
-        row = bisect.bisect_left(self.setup.record_steps, self.step)
+    def _launch(self, kernel: Kernel, *arguments: Argument) -> None:
+        """A thread for each run, which sees the table first."""
         block = block_of(self.setup.runs)
-        grid = -(-self.setup.runs // block)
-        arguments = (self.table, self.step, count, row, int(settle), constants, factors)
-        device().launch(self.kernel, (grid,), (block,), arguments)
+        device().launch(kernel, (-(-self.setup.runs // block),), (block,), [self.table, *arguments])
 
     def flush(self) -> None:
         """Tells the host which runs have stopped; points and states stand in the caller's arrays after each launch."""
@@ -184,7 +170,50 @@ class Study:
             self.arrays[name][...] = download(self._device[name])
 
 
-def study_kernel(surface: DeviceLandscape, rule: str, does: int, flags: int) -> Kernel:
+class Study(DeviceStudy):
+    """A study of a landscape in compiled code; see :class:`optlab.backends.base.CompiledStudy`."""
+
+    def __init__(
+        self, surface: Surface, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
+    ) -> None:
+        super().__init__(surface, plan, setup, arrays)
+        self.kernel = study_kernel(surface, plan["rule"], self.does, plan["flags"])
+        self._slab(0, False)  # compiles, so that the first step that is timed is one
+
+    def advance(self, steps: int, factors: NDArray[np.float64]) -> None:
+        """Takes steps, with these factors on the learning rate, and waits for them."""
+        most = max(1, TABLE // max(self.segments * CONSTANTS, self.setup.runs * self.setup.batch_size))
+        for begin in range(0, steps, most):
+            self._take(factors[begin : begin + most])
+        self.any_active = bool(download(self._device["progress"])[0])
+
+    def _take(self, factors: NDArray[np.float64]) -> None:
+        self._slab(len(factors), False, *self._rates(factors), self._batches(len(factors)))
+        self.step += len(factors)
+
+    def _batches(self, steps: int) -> Array | None:
+        """The numbers of the samples that the next steps see, (runs, steps, batch); None where they see all."""
+        setup = self.setup
+        if not setup.batch_size:
+            return None
+        index = np.empty((setup.runs, steps, setup.batch_size), np.int64)
+        for run, rows in enumerate(index):
+            address = (setup.seed, self.step, setup.first_run + run)
+            cpu.batch_indices(rows, setup.sampling, self.surface.samples, *address)
+        return upload(index)
+
+    def settle(self) -> None:
+        """Tests and records the last point; runs that stopped have filled their records."""
+        if self.setup.stops or self.setup.looks or self._must_decrease or self.step in self.setup.record_steps[-1:]:
+            self._slab(0, True)
+
+    def _slab(self, count: int, settle: bool, *tables: Array | None) -> None:
+        device().write(self._device["progress"], np.array([0, self.step, 0]))
+        row = bisect.bisect_left(self.setup.record_steps, self.step)
+        self._launch(self.kernel, self.step, count, row, int(settle), *(tables or (None, None, None)))
+
+
+def study_kernel(surface: Surface, rule: str, does: int, flags: int) -> Kernel:
     """The kernel for studies of one kind on one landscape."""
     return kernel("descend.cu", f"optlab::descend<{surface.name}, optlab::rules::{rule}, {int(does)}, {flags}>")
 

@@ -33,9 +33,18 @@ def check_point(x: Array, name: str) -> None:
         TypeError: it is not of the GPU, or not float32 or float64.
         ValueError: it is strided, or has no element.
     """
-    check(x, name, real_dtype(x, name))
-    if x.size == 0:
-        raise ValueError(f"{name}: got an empty array of shape {tuple(x.shape)}, expected at least one element")
+    check_filled(check(x, name, real_dtype(x, name)), name)
+
+
+def check_filled(array: Array, name: str) -> Array:
+    """An array with an element.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if array.size == 0:
+        raise ValueError(f"{name}: got an empty array of shape {tuple(array.shape)}, expected at least one element")
+    return array
 
 
 def cpp(dtype: Any) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optlab.backends.gpu import gate
-from optlab.backends.gpu.device import device, kernel, upload
+from optlab.backends.gpu.device import device, download, kernel, upload
 from optlab.kernels.select import cpu
 from optlab.typing import DType
 
@@ -36,11 +35,29 @@ def block_of(runs: int) -> int:
     return next((threads for threads in (128, 64) if runs >= 4 * threads * device().processors()), 32)
 
 
-class DeviceLandscape:
-    """One landscape in one number type, with its numbers on the device."""
+class Surface:
+    """A landscape as one thread sees it, in one number type, with its numbers on the device.
+
+    Args:
+        surface: The C++ type of the landscape, its name without the namespace.
+        dim: The coordinates of a point.
+        numbers: The coefficients and the rotation, or the rows and targets of a finite sum; None where there are none.
+        dtype: The number type.
+        room: How many numbers a thread works on beside the point.
+        samples: The terms of a finite sum.
+
+    Raises:
+        ValueError: a thread has no room for a point.
+    """
 
     def __init__(
-        self, kind: str, dim: int, room: int, coefficients: Sequence[Array], rotation: Array | None, dtype: Any
+        self,
+        surface: str,
+        dim: int,
+        numbers: tuple[Array | None, Array | None],
+        dtype: DType,
+        room: int = 0,
+        samples: int = 0,
     ) -> None:
         if dim + room > MOST:
             beside = f" and {room} numbers to work on" if room else ""
@@ -48,12 +65,14 @@ class DeviceLandscape:
                 f"landscape: got {dim} coordinates{beside}, expected at most {MOST} on the GPU, where a thread takes a "
                 "whole point; the CPU takes any number"
             )
-        self.dim, self.dtype = dim, np.dtype(dtype)
-        turns = "false" if rotation is None else "true"
-        self.name = f"optlab::Surface<optlab::landscapes::{kind}, {gate.cpp(dtype)}, {dim}, {room}, {turns}>"
-        flat = np.concatenate([np.ravel(each) for each in coefficients]) if coefficients else np.empty(0)
-        self.coefficients = upload(rounded(flat, dtype)) if flat.size else None
-        self.rotation = None if rotation is None else upload(rounded(rotation, dtype))
+        self.name, self.dim, self.dtype, self.samples = f"optlab::{surface}", dim, np.dtype(dtype), samples
+        self.coefficients, self.rotation = (
+            None if array is None or not array.size else upload(rounded(array, dtype)) for array in numbers
+        )
+
+
+class DeviceLandscape(Surface):
+    """One that has kernels of its own; see :class:`optlab.backends.base.Evaluator`."""
 
     def evaluate(
         self,
@@ -69,16 +88,18 @@ class DeviceLandscape:
 
         Raises:
             TypeError: an array is of another dtype, or not of the GPU.
-            ValueError: a shape does not fit, memory is strided or overlaps, or there is a batch.
+            ValueError: a shape does not fit, memory is strided or overlaps, or there is a batch of what is no sum.
+            IndexError: the batch names a sample that does not exist.
         """
         runs = self._gated(x, grad, hvp, v, batch)
+        terms = self.samples if batch is None else batch.size
         wanted = VALUE * (value is not None) | GRADIENT * (grad is not None) | PRODUCT * (hvp is not None)
         block = block_of(runs)
         device().launch(
             kernel("evaluate.cu", f"optlab::evaluate<{self.name}, {wanted}>"),
             (-(-runs // block),),
             (block,),
-            (value, grad, hvp, x, v, self.coefficients, self.rotation, runs),
+            (value, grad, hvp, x, v, self.coefficients, self.rotation, terms, batch, runs),
         )
 
     def _gated(self, x: Array, grad: Array | None, hvp: Array | None, v: Array | None, batch: Array | None) -> int:
@@ -86,7 +107,7 @@ class DeviceLandscape:
         if x.shape[-1] != self.dim:
             raise ValueError(f"x: got {x.shape[-1]} coordinates, expected {self.dim}")
         if batch is not None:
-            raise ValueError("batch: got indices, but this landscape is not a finite sum")
+            self._gate_batch(batch)
         named = {"x": x, "out": hvp if grad is None else grad, "v": v}
         arrays = [(name, array) for name, array in named.items() if array is not None]
         for name, array in arrays:
@@ -96,6 +117,13 @@ class DeviceLandscape:
             if out and pair[0] != "out":
                 gate.check_separate([*out, pair])
         return int(x.shape[0]) if x.ndim == 2 else 1
+
+    def _gate_batch(self, batch: Array) -> None:
+        if not self.samples:
+            raise ValueError("batch: got indices, but this landscape is not a finite sum")
+        index = download(gate.check_filled(gate.check(batch, "batch", np.int64), "batch")).ravel()
+        if (wrong := index[(index < 0) | (index >= self.samples)]).size:
+            raise IndexError(f"batch: got sample {wrong[0]}, expected 0 to {self.samples - 1}")
 
 
 class DeviceLandscapes:
@@ -108,20 +136,12 @@ class DeviceLandscapes:
         """See :class:`~optlab.backends.base.Evaluators`."""
         made = cpu.Landscape32 if self.dtype == np.float32 else cpu.Landscape64
         room = made.listed(kind, dim, coefficients, rotation).room
-        return DeviceLandscape(kind, dim, room, coefficients, rotation, self.dtype)
+        turns = "false" if rotation is None else "true"
+        surface = f"Surface<optlab::landscapes::{kind}, {gate.cpp(self.dtype)}, {dim}, {room}, {turns}>"
+        flat = np.concatenate([np.ravel(each) for each in coefficients]) if coefficients else None
+        return DeviceLandscape(surface, dim, (flat, rotation), self.dtype, room)
 
     def least_squares(self, A: Array, b: Array) -> DeviceLandscape:
-        """See :class:`~optlab.backends.base.Evaluators`.
-
-        Raises:
-            TypeError: always; the CPU has it.
-        """
-        raise TypeError(no_kernel("LeastSquares"))
-
-
-def no_kernel(name: str) -> str:
-    """What is said of a landscape that the GPU does not compute."""
-    return (
-        f"landscape: {name} has no kernel for the GPU, expected a listed one; NumPy arrays, outside "
-        'of optlab.device("gpu"), the CPU takes it'
-    )
+        """See :class:`~optlab.backends.base.Evaluators`."""
+        samples, dim = A.shape
+        return DeviceLandscape(f"LeastSquares<{gate.cpp(self.dtype)}, {dim}>", dim, (A, b), self.dtype, samples=samples)
