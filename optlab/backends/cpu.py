@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import remedies
-from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StudySetup
+from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StepPlan, StudySetup
 from optlab.kernels.select import cpu
 from optlab.typing import Array, DType
 
@@ -62,20 +62,16 @@ class CPUBackend:
             raise ValueError(f"products: got {settings['products']!r} on the CPU, expected 'float32' there")
         return (cpu.Network32 if dtype == np.float32 else cpu.Network64)(settings, X, y, frozen)
 
-    def study(
-        self, f: Evaluator, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
-    ) -> CompiledStudy:
+    def study(self, f: Evaluator, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> CompiledStudy:
         """See :class:`~optlab.backends.base.Backend`."""
         return _study(f, plan, setup, arrays)
 
-    def outside_study(self, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
+    def outside_study(self, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
         """See :class:`~optlab.backends.base.Backend`."""
         return _study(None, plan, setup, arrays)
 
 
-def _study(
-    f: Evaluator | None, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
-) -> OutsideStudy:
+def _study(f: Evaluator | None, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
     kind = cpu.Study32 if arrays["last"].dtype == np.float32 else cpu.Study64
     study: OutsideStudy = kind(f, plan, setup, arrays)
     return study

@@ -13,6 +13,7 @@ import optlab as ol
 from optlab.backends.gpu.device import Device, download, on_gpu, upload
 from optlab.backends.gpu.step_plan import CONSTANTS
 from optlab.kernels.select import cpu
+from optlab.optim.rule import rule_of
 
 DTYPES = (np.float32, np.float64)
 STEPS, RUNS = 25, 37
@@ -66,7 +67,7 @@ def test_every_rule(device: Device, name: str, dtype: Any) -> None:
 
 
 def test_every_rule_of_the_list_is_among_them() -> None:
-    assert {opt.rule() for opt in RULES.values()} == set(cpu.rules)
+    assert {rule_of(opt) for opt in RULES.values()} == set(cpu.rules)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -11,6 +11,7 @@ from reference.compare import assert_same_bits
 from reference.stepping import SIZES, Array, data, rate, stepped
 
 import optlab as ol
+from optlab.optim.rule import state_names
 
 DTYPES = (np.float32, np.float64)
 LARGE = 40_003  # more than one thread takes alone, and no multiple of the parts they share
@@ -31,12 +32,12 @@ def test_memory_may_start_anywhere(name: str, dtype: Any) -> None:
     for size in SIZES:
         x, grads = data(size, dtype, 2)
         aligned, state = x.copy(), opt.init(x)
-        behind, its = shifted(x), {**opt.init(x), **{n: shifted(state[n]) for n in opt.state_names()}}
+        behind, its = shifted(x), {**opt.init(x), **{n: shifted(state[n]) for n in state_names(opt)}}
         for grad in grads:
             opt.step(aligned, grad, state)
             opt.step(behind, shifted(grad), its)
         assert_same_bits(behind, aligned)
-        for array in opt.state_names():
+        for array in state_names(opt):
             assert_same_bits(its[array], state[array])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.base import StudySetup
+from optlab.backends.base import StepPlan, StudySetup
 from optlab.backends.gpu.device import device, download, kernel, upload
 from optlab.backends.gpu.landscape import DeviceLandscape, block_of, rounded
 from optlab.backends.gpu.sources import Kernel
@@ -49,20 +49,20 @@ class Study:
 
     Args:
         surface: The landscape.
-        plan: The dict of :func:`optlab.optim.plan.plan`.
+        plan: The optimizer's numbers.
         setup: The checked arguments of ``descend``.
         arrays: What it works on and fills, on the device; ``stop_step`` and ``stop_reason`` on the host.
     """
 
     def __init__(
-        self, surface: DeviceLandscape, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
+        self, surface: DeviceLandscape, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]
     ) -> None:
-        self.surface, self.plan, self.setup, self.arrays = surface, dict(plan), setup, arrays
+        self.surface, self.plan, self.setup, self.arrays = surface, plan, setup, arrays
         self.step = setup.first_step
         self.any_active = True
-        self.segments = len(plan["sizes"])
-        self.own_rows = plan["parameters"].shape[1] > 1
-        self.kernel = study_kernel(surface, plan["rule"], self._does(), plan["flags"])
+        self.segments = len(plan.sizes)
+        self.own_rows = plan.parameters.shape[1] > 1
+        self.kernel = study_kernel(surface, plan.rule, self._does(), plan.flags)
         self._device: dict[str, Array] = {}  # what the table points to beside the caller's arrays
         self.table = upload(self._table())
         self._launch(0, False)  # compiles, so that the first step that is timed is one
@@ -79,11 +79,11 @@ class Study:
             Does.LOOKS: setup.looks,
             Does.PERTURBS: jumps is not None,
             Does.MUST_DECREASE: self._must_decrease,
-            Does.CLIPS: math.isfinite(plan["clip_norm"]),
-            Does.PROJECTS: math.isfinite(plan["max_norm"]),
+            Does.CLIPS: math.isfinite(plan.clip_norm),
+            Does.PROJECTS: math.isfinite(plan.max_norm),
             Does.OWN_PARAMETERS: self.own_rows,
             Does.SEGMENTS: self.segments > 1,
-            Does.BYTES: plan["quantized"],
+            Does.BYTES: plan.quantized,
         }
         return sum(int(option) for option, on in given.items() if on)
 
@@ -99,8 +99,8 @@ class Study:
         setup, arrays = self.setup, self.arrays
         rules, jumps = setup.stops, setup.perturbation
         kinds = [[cpu.stop_kinds.index(rule.kind), rule.below] for rule in rules]
-        states = list(cpu.rule_states(self.plan["rule"]))
-        scales = [f"{name}_scale" for name in states] if self.plan["quantized"] else []
+        states = list(cpu.rule_states(self.plan.rule))
+        scales = [f"{name}_scale" for name in states] if self.plan.quantized else []
         pointers = [
             self.surface.coefficients,
             self.surface.rotation,
@@ -115,8 +115,8 @@ class Study:
             self._numbers("gradient_noise", [] if setup.gradient_noise is None else setup.gradient_noise),
             self._own("stop_kinds", np.array(kinds, np.int64)),
             self._numbers("stop_numbers", [self._stop_numbers(rule) for rule in rules]),
-            self._own("ends", np.cumsum(self.plan["sizes"])),
-            self._own("parameters", np.ascontiguousarray(self.plan["parameters"].transpose(0, 2, 1))),
+            self._own("ends", np.cumsum(self.plan.sizes)),
+            self._own("parameters", np.ascontiguousarray(self.plan.parameters.transpose(0, 2, 1))),
             self._numbers("numbers", self._real_numbers()),
             self._own("progress", np.zeros(2, np.int64)),
         ]
@@ -143,7 +143,7 @@ class Study:
     def _real_numbers(self) -> list[float]:
         jumps = self.setup.perturbation
         jump = [0.0, 0.0, 0.0] if jumps is None else [jumps.radius, jumps.grad_norm, jumps.decrease or 0.0]
-        return [self.setup.noise, *jump, self.plan["clip_norm"], self.plan["max_norm"]]
+        return [self.setup.noise, *jump, self.plan.clip_norm, self.plan.max_norm]
 
     # ---------------------------------------------------------------- steps
 
