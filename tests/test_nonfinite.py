@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.cases import examples
+from cases.optimizers import examples
 from reference.compare import assert_same_bits
 from reference.stepping import Array, data
 

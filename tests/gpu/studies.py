@@ -1,4 +1,4 @@
-"""Studies and landscapes that the tests of the GPU run: every landscape of the list, every rule, every option."""
+"""Studies and landscapes that the tests of the GPU run: every landscape of the list, every option."""
 
 from __future__ import annotations
 
@@ -44,28 +44,6 @@ LANDSCAPES: dict[str, Make] = {
     "orthogonal_tensor": lambda: ol.landscapes.OrthogonalTensor(4),
 }
 """Every kind of the list, and rotations."""
-
-RULES: dict[str, ol.Optimizer] = {
-    "sgd": ol.SGD(lr=0.05),
-    "sgd_momentum": ol.SGD(lr=0.02, momentum=0.9, dampening=0.3),
-    "sgd_nesterov": ol.SGD(lr=0.02, momentum=0.9, nesterov=True),
-    "heavy_ball": ol.HeavyBall(lr=0.02, momentum=0.8),
-    "averaged_momentum": ol.AveragedMomentum(lr=0.02, momentum=0.8),
-    "adagrad": ol.Adagrad(lr=0.1, lr_decay=0.1),
-    "adadelta": ol.Adadelta(lr=0.5),
-    "rmsprop": ol.RMSprop(lr=0.01),
-    "rmsprop_momentum": ol.RMSprop(lr=0.01, momentum=0.5),
-    "rmsprop_centered": ol.RMSprop(lr=0.01, centered=True),
-    "rmsprop_centered_momentum": ol.RMSprop(lr=0.01, centered=True, momentum=0.5),
-    "adam": ol.Adam(lr=0.05),
-    "adam_amsgrad": ol.Adam(lr=0.05, amsgrad=True),
-    "adamax": ol.Adamax(lr=0.05),
-    "nadam": ol.NAdam(lr=0.05),
-    "sparse_adam": ol.SparseAdam(lr=0.05),
-    "lars": ol.LARS(lr=0.5, weight_decay=0.01),
-    "lamb": ol.LAMB(lr=0.05, weight_decay=0.01),
-}
-"""One optimizer for each rule of the list."""
 
 
 def per_run(runs: int) -> ol.Optimizer:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.optimizers import by_rule
 from gpu.compiling import ARCHS, report
 from gpu.emulated import EmulatedDevice
-from gpu.studies import LANDSCAPES, RULES, saddle
+from gpu.studies import LANDSCAPES, saddle
 
 import optlab as ol
 from optlab.backends.gpu.descend import Does, study_kernel
@@ -20,6 +21,7 @@ from optlab.backends.gpu.device import using
 from optlab.backends.gpu.landscape import GRADIENT, PRODUCT, VALUE, Surface
 from optlab.backends.gpu.sources import Kernel
 
+RULES = by_rule()
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 PAIRS = [(list(LANDSCAPES)[k % len(LANDSCAPES)], rule, DTYPES[k % 2]) for k, rule in enumerate(RULES)]
 SMALL = {"teacher_student": lambda: ol.landscapes.TeacherStudent(2)}  # five units take the compiler ten seconds

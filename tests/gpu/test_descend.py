@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gpu.studies import AROUND, FEATURES, LANDSCAPES, RULES, per_run, saddle, segmented, starts
+from cases.optimizers import by_rule
+from gpu.studies import AROUND, FEATURES, LANDSCAPES, per_run, saddle, segmented, starts
 from reference.compare import assert_same_bits
 
 import optlab as ol
 from optlab.backends.gpu.device import Device, download, on_gpu, upload
 from optlab.backends.gpu.step_plan import CONSTANTS
-from optlab.kernels.select import cpu
-from optlab.optim.rule import rule_of
 
+RULES = by_rule()
 DTYPES = (np.float32, np.float64)
 STEPS, RUNS = 25, 37
 
@@ -64,10 +64,6 @@ def test_every_landscape(device: Device, name: str, dtype: Any) -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule(device: Device, name: str, dtype: Any) -> None:
     both(saddle(), RULES[name], starts(saddle(), 5, dtype), record=4)
-
-
-def test_every_rule_of_the_list_is_among_them() -> None:
-    assert {rule_of(opt) for opt in RULES.values()} == set(cpu.rules)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.cases import OWN, examples, make
+from cases.optimizers import OWN, examples, make
 from reference.compare import assert_same_bits, eps
 from reference.stepping import Array, data
 

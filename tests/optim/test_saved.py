@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.optimizers import OWN, examples, make
 from reference.battery import GROUPS, SEGMENTS, SIZE
-from reference.cases import OWN, examples, make
 from reference.compare import assert_same_bits
 from reference.stepping import Array, data
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.optimizers import OWN, make
 from reference.battery import SEGMENTS, SIZE
-from reference.cases import OWN, make
 from reference.refusals import step_refused
 
 import optlab as ol

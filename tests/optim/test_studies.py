@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.optimizers import EVERYTHING, OWN, examples, make
 from reference.battery import GROUPS, SEGMENTS, SIZE
-from reference.cases import EVERYTHING, OWN, examples, make
 from reference.compare import assert_same_bits
 
 import optlab as ol

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
-from reference.cases import examples
+from cases.optimizers import examples
 
 import optlab as ol
 from optlab.kernels.select import cpu

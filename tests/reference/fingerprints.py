@@ -7,13 +7,13 @@ import json
 from typing import Any
 
 import numpy as np
+from cases.optimizers import examples
 
 import optlab as ol
 from optlab import ops
 from optlab.kernels.select import cpu
 from optlab.layout import Segment
 from optlab.optim.rule import state_names
-from reference.cases import examples
 from reference.compare import digest
 from reference.losses_bits import of_losses
 
