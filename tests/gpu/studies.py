@@ -1,16 +1,13 @@
-"""Studies and landscapes that the tests of the GPU run: every landscape of the list, every option."""
+"""Studies and landscapes that the tests of the GPU run: every option."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import optlab as ol
 from optlab.layout import Segment
-
-Make = Callable[[], ol.Landscape]
 
 
 def segmented(f: ol.Landscape, *sizes: int) -> ol.Landscape:
@@ -22,28 +19,6 @@ def segmented(f: ol.Landscape, *sizes: int) -> ol.Landscape:
 
 def saddle(dim: int = 7, **options: Any) -> ol.Landscape:
     return ol.landscapes.StrictSaddle(dim=dim, negative=min(2, dim), **options)
-
-
-LANDSCAPES: dict[str, Make] = {
-    "quadratic": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 17)),
-    "quadratic_rotated": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 9), rotation=3),
-    "recurrent_unit": lambda: ol.landscapes.RecurrentUnit(steps=20),
-    "strict_saddle": lambda: saddle(16),
-    "strict_saddle_rotated": lambda: saddle(33, rotation=2),
-    "cosine": lambda: ol.landscapes.Cosine(dim=5),
-    "rastrigin": lambda: ol.landscapes.Rastrigin(15),
-    "long_valley": lambda: ol.landscapes.LongValley(4),
-    "walled_quadratic": lambda: ol.landscapes.WalledQuadratic(np.array([-0.5, 1.0, 2.0])),
-    "rosenbrock": lambda: ol.landscapes.Rosenbrock(31),
-    "beale": ol.landscapes.Beale,
-    "sinusoid": lambda: ol.landscapes.Sinusoid.draw(1),
-    "octopus": lambda: ol.landscapes.Octopus(6),
-    "teacher_student": lambda: ol.landscapes.TeacherStudent(5),
-    "weighted_factorization": lambda: ol.landscapes.MatrixCompletion.draw(6, [2.0, 1.0], share=0.6, seed=0, lam=0.1),
-    "matrix_sensing": lambda: ol.landscapes.MatrixSensing.draw(5, [2.0, 1.0], measurements=20, seed=0),
-    "orthogonal_tensor": lambda: ol.landscapes.OrthogonalTensor(4),
-}
-"""Every kind of the list, and rotations."""
 
 
 def per_run(runs: int) -> ol.Optimizer:

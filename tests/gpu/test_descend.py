@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.landscapes import compiled
 from cases.optimizers import by_rule
-from gpu.studies import AROUND, FEATURES, LANDSCAPES, per_run, saddle, segmented, starts
+from gpu.studies import AROUND, FEATURES, per_run, saddle, segmented, starts
 from reference.compare import assert_same_bits
 
 import optlab as ol
 from optlab.backends.gpu.device import Device, download, on_gpu, upload
 from optlab.backends.gpu.step_plan import CONSTANTS
 
-RULES = by_rule()
+LANDSCAPES, RULES = compiled(), by_rule()
 DTYPES = (np.float32, np.float64)
 STEPS, RUNS = 25, 37
 
@@ -56,7 +57,7 @@ def both(f: Any, opt: ol.Optimizer, x0: np.ndarray, steps: int = STEPS, **option
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LANDSCAPES)
 def test_every_landscape(device: Device, name: str, dtype: Any) -> None:
-    f = LANDSCAPES[name]()
+    f = LANDSCAPES[name]
     both(f, ol.SGD(lr=1e-3), starts(f, 5, dtype), noise=1e-4, record=4)
 
 
