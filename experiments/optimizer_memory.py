@@ -97,7 +97,7 @@ def once(way: ol.Optimizer, x: np.ndarray, grad: np.ndarray) -> tuple[int, ...]:
 def measure(name: str, n: int, dtype: str) -> np.ndarray:
     """The bytes of COLUMNS for n parameters: the least of a few times, as other threads allocate, too."""
     build, options, *_ = KEEPS[name]
-    dtype = "float32" if build.quantized else dtype  # it takes no other
+    dtype = "float32" if build is ol.AdamW8bit else dtype  # it takes no other
     way, x, grad = build(**options), np.ones(n, dtype), np.ones(n, dtype)
     return np.min([once(way, x, grad) for _ in range(4)], axis=0)
 

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-import optlab.threads  # noqa: F401 - tells the kernels where to ask for the number of threads
 from optlab.checks import integer, real
 from optlab.kernels.select import cpu
 

@@ -71,7 +71,7 @@ template <class R> __device__ void every(R* x, R* c, const double* p) {
   OPTLAB_COUPLED_LANDSCAPES(COUPLED)
 #define MATRIX(name, F) matrix<F, R>(x, c);
   OPTLAB_MATRIX_LANDSCAPES(MATRIX)
-#define UPDATE(name, F, states, parameters) update<F, R>(x, c, p);
+#define UPDATE(name, ...) update<__VA_ARGS__, R>(x, c, p);
   OPTLAB_UPDATES(UPDATE)
 #define ACTIVATION(name, F) activation<F, R>(x);
   OPTLAB_ACTIVATIONS(ACTIVATION)

@@ -43,8 +43,8 @@ Perturbation<R> perturbation(const py::object& given) {
 template <class R>
 class StudyHandle {
  public:
-  /// setup is an optlab.backends.base.StudySetup.
-  StudyHandle(const py::object& landscape, const py::dict& optimizer, const py::object& setup, const py::dict& arrays)
+  /// optimizer and setup are a StepPlan and a StudySetup of optlab.backends.base.
+  StudyHandle(const py::object& landscape, const py::object& optimizer, const py::object& setup, const py::dict& arrays)
       : keep_(arrays), landscape_(landscape.is_none() ? nullptr : py::cast<LandscapeHandle<R>>(landscape).landscape) {
     StudySetup<R> s = checked(setup);
     s.landscape = landscape_.get();
@@ -149,7 +149,7 @@ template <class R>
 void bind(py::module_& m, const char* name) {
   using S = StudyHandle<R>;
   py::class_<S>(m, name, py::module_local())
-      .def(py::init<const py::object&, const py::dict&, const py::object&, const py::dict&>())
+      .def(py::init<const py::object&, const py::object&, const py::object&, const py::dict&>())
       .def("advance", &S::advance)
       .def("settle", &S::settle)
       .def("begin", &S::begin)

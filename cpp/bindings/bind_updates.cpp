@@ -122,7 +122,7 @@ class Updater {
  public:
   explicit Updater(const std::string& rule) : wanted_(rule) {}
 
-  /// The optimizer's plan_of() makes the dict of a Plan from the format of a state, or raises what is wrong with it.
+  /// The optimizer's _plan_of() makes a StepPlan from the format of a state, or raises what is wrong with it.
   void step(const py::handle& optimizer, const py::handle& x, const py::handle& grad, const py::handle& state,
             const py::handle& lr) {
     const Plan& plan = plan_of(optimizer, state);
@@ -160,7 +160,7 @@ class Updater {
     for (const auto& plan : plans_)
       if (plan->describes(text)) return *(last_ = plan.get());
     py::object copy = text.attr("copy")();
-    plans_.push_back(std::make_unique<Plan>(py::cast<py::dict>(optimizer.attr("plan_of")(copy)), copy));
+    plans_.push_back(std::make_unique<Plan>(optimizer.attr("_plan_of")(copy), copy));
     return *(last_ = plans_.back().get());
   }
 
@@ -270,7 +270,7 @@ class Updater {
 /// The constants of steps first_step, first_step + 1, ... with learning rates times `factors`, or given: as many as
 /// rows, or one. out: (steps, rows, segments, kMaxConstants). The arrays come from our own Python, not from a user.
 template <class R>
-void step_constants(const py::dict& plan, i64 first_step, const std::vector<double>& factors,
+void step_constants(const py::object& plan, i64 first_step, const std::vector<double>& factors,
                     const std::optional<Rates>& rates, py::array_t<R, py::array::c_style> out) {
   const OptimizerSetup setup = optimizer_setup(plan);
   const Optimizer<R> optimizer(setup);

@@ -1,4 +1,4 @@
-// An optimizer's hyperparameters as Python hands them over: the dict that optlab.optim.plan builds.
+// An optimizer's hyperparameters as Python hands them over: an optlab.backends.base.StepPlan.
 #pragma once
 #include <pybind11/stl.h>
 
@@ -20,20 +20,20 @@ namespace optlab {
   throw py::error_already_set();
 }
 
-inline OptimizerSetup optimizer_setup(const py::dict& given) {
+inline OptimizerSetup optimizer_setup(const py::object& given) {
   OptimizerSetup setup;
-  setup.rule = py::cast<std::string>(given["rule"]);
-  setup.flags = py::cast<u32>(given["flags"]);
-  setup.nonfinite = static_cast<OnNonfinite>(py::cast<i64>(given["nonfinite"]));
-  setup.quantized = py::cast<bool>(given["quantized"]);
-  setup.clip_norm = py::cast<double>(given["clip_norm"]);
-  setup.max_norm = py::cast<double>(given["max_norm"]);
+  setup.rule = py::cast<std::string>(given.attr("rule"));
+  setup.flags = py::cast<u32>(given.attr("flags"));
+  setup.nonfinite = static_cast<OnNonfinite>(py::cast<i64>(given.attr("nonfinite")));
+  setup.quantized = py::cast<bool>(given.attr("quantized"));
+  setup.clip_norm = py::cast<double>(given.attr("clip_norm"));
+  setup.max_norm = py::cast<double>(given.attr("max_norm"));
   i64 begin = 0;
-  for (const i64 size : py::cast<std::vector<i64>>(given["sizes"])) {
+  for (const i64 size : py::cast<std::vector<i64>>(given.attr("sizes"))) {
     setup.segments.push_back({begin, begin + size});
     begin += size;
   }
-  const auto table = py::cast<py::array_t<double, py::array::c_style>>(given["parameters"]);
+  const auto table = py::cast<py::array_t<double, py::array::c_style>>(given.attr("parameters"));
   setup.rows = table.shape(1);
   setup.parameters.assign(table.data(), table.data() + table.size());
   return setup;
@@ -41,15 +41,15 @@ inline OptimizerSetup optimizer_setup(const py::dict& given) {
 
 /// Everything that an optimizer knows about states of one format: built once, when such a state is first seen.
 struct Plan {
-  Plan(const py::dict& given, py::object format)
+  Plan(const py::object& given, py::object format)
       : format(std::move(format)),
         setup(optimizer_setup(given)),
         single(setup),
         real(setup),
-        runs_axis(py::cast<bool>(given["runs_axis"])),
-        list(py::cast<bool>(given["list"])),
-        noise(py::cast<double>(given["noise"])),
-        seed(py::cast<u64>(given["seed"])) {
+        runs_axis(py::cast<bool>(given.attr("runs_axis"))),
+        list(py::cast<bool>(given.attr("list"))),
+        noise(py::cast<double>(given.attr("noise"))),
+        seed(py::cast<u64>(given.attr("seed"))) {
     const std::size_t row = setup.parameters.size() / setup.segments.size();
     for (std::size_t k = 0; k < setup.segments.size(); ++k) {
       const Segment& segment = setup.segments[k];

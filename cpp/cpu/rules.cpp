@@ -24,11 +24,21 @@ void adapt(const ScaledNorm<Pack<R>>* norms, Pack<R>* constants) {
   F::adapt(norms[0], norms[1], constants + Around::constants);
 }
 
+/// How many names are in a text that has commas between them.
+constexpr int count_names(const char* names) {
+  int count = *names != 0;
+  for (; *names; ++names) count += *names == ',';
+  return count;
+}
+
 template <class F, class R>
-Rule<R> make_rule(const char* name, const char* states, const char* parameters) {
+Rule<R> make_rule(const char* name) {
+  static_assert(F::states == count_names(F::state_names) && F::parameters == count_names(F::parameter_names));
   static_assert(F::states <= kMaxStates && Around::constants + F::constants <= kMaxConstants);
   static_assert(Around::parameters + F::parameters <= kMaxParameters);
-  Rule<R> rule{name, split(states), split(parameters), Around::constants + F::constants, F::layerwise, F::divides};
+  Rule<R> rule{
+      name,      split(F::state_names), split(F::parameter_names), Around::constants + F::constants, F::layerwise,
+      F::divides};
   rule.prepare = &prepare<F, double>;
   rule.prepare_runs = &prepare<F, PackD>;
   rule.update = &update<F, R>;
@@ -43,7 +53,8 @@ Rule<R> make_rule(const char* name, const char* states, const char* parameters) 
 template <class R>
 const std::vector<Rule<R>>& rules() {
   static const std::vector<Rule<R>> list = {
-#define OPTLAB_RULE(name, Functor, states, parameters) make_rule<Functor, R>(#name, states, parameters),
+// A functor with template arguments has commas of its own.
+#define OPTLAB_RULE(name, ...) make_rule<__VA_ARGS__, R>(#name),
       OPTLAB_UPDATES(OPTLAB_RULE)
 #undef OPTLAB_RULE
   };

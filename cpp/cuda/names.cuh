@@ -7,10 +7,9 @@
 
 namespace optlab {
 
-#define OPTLAB_NAMED(name, F) using name = ::optlab::F;
-#define OPTLAB_NAMED_RULE(name, F, states, parameters) using name = ::optlab::F;
+#define OPTLAB_NAMED(name, ...) using name = ::optlab::__VA_ARGS__;
 namespace rules {
-OPTLAB_UPDATES(OPTLAB_NAMED_RULE)
+OPTLAB_UPDATES(OPTLAB_NAMED)
 }
 namespace landscapes {
 OPTLAB_SEPARABLE_LANDSCAPES(OPTLAB_NAMED)
@@ -24,6 +23,5 @@ namespace losses {
 OPTLAB_LOSSES(OPTLAB_NAMED)
 }
 #undef OPTLAB_NAMED
-#undef OPTLAB_NAMED_RULE
 
 }  // namespace optlab

@@ -58,6 +58,39 @@ class StudySetup:
     looks: bool
 
 
+@dataclass(frozen=True)
+class StepPlan:
+    """An optimizer's numbers for states of one layout, as compiled code reads them.
+
+    Attributes:
+        rule: The name of the update rule in the C++ list.
+        flags: The options of the element loop, as ``cpu.MAXIMIZE``.
+        quantized: Whether the two averages of the rule are kept in bytes.
+        nonfinite: What a gradient that is NaN or infinite does: 0 passes on, 1 raises, 2 skips the step.
+        clip_norm: The bound on the norm of a run's gradient; infinite for none.
+        max_norm: That on the norm of a run's x.
+        sizes: The elements of each segment.
+        parameters: (segments, 1 or runs, hyperparameters): those around every rule, then the rule's own.
+        runs_axis: Whether the first axis of x is runs.
+        list: Whether x is a list of arrays.
+        noise: The variance of the noise after each step.
+        seed: Of that noise.
+    """
+
+    rule: str
+    flags: int
+    quantized: bool
+    nonfinite: int
+    clip_norm: float
+    max_norm: float
+    sizes: tuple[int, ...]
+    parameters: NDArray[np.float64]
+    runs_axis: bool
+    list: bool
+    noise: float
+    seed: int
+
+
 Frozen: TypeAlias = tuple[int, int, int] | None
 """The seed, step and run whose draws a landscape shows, or None for the whole of it."""
 
@@ -164,10 +197,8 @@ class Backend(Protocol):
     ) -> Any:
         """A network on data."""
 
-    def study(
-        self, f: Evaluator, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
-    ) -> CompiledStudy:
+    def study(self, f: Evaluator, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> CompiledStudy:
         """A study of a landscape that is computed here."""
 
-    def outside_study(self, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
+    def outside_study(self, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
         """A study of a landscape that Python evaluates at every step."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import remedies
-from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StudySetup
+from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StepPlan, StudySetup
 from optlab.kernels.select import cpu
 from optlab.typing import Array, DType
 
@@ -62,14 +62,12 @@ class CPUBackend:
             raise ValueError(f"products: got {settings['products']!r} on the CPU, expected 'float32' there")
         return (cpu.Network32 if dtype == np.float32 else cpu.Network64)(settings, X, y, frozen)
 
-    def study(
-        self, f: Evaluator, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
-    ) -> CompiledStudy:
+    def study(self, f: Evaluator, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> CompiledStudy:
         """See :class:`~optlab.backends.base.Backend`."""
         study: CompiledStudy = _study(arrays)(f, plan, setup, arrays)
         return study
 
-    def outside_study(self, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
+    def outside_study(self, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
         """See :class:`~optlab.backends.base.Backend`."""
         study: OutsideStudy = _study(arrays)(None, plan, setup, arrays)
         return study

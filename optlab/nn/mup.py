@@ -10,31 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab import optim
 from optlab.checks import integer
 from optlab.layout import Layout, Segment
 from optlab.nn.init import DefazioBottou, Initializer, Zeros
 from optlab.nn.init.initializer import ByFans
 from optlab.nn.init.plain import Normal
-from optlab.optim import (
-    SGD,
-    Adagrad,
-    Adam,
-    Adamax,
-    AveragedMomentum,
-    HeavyBall,
-    NAdam,
-    Optimizer,
-    RMSprop,
-    SparseAdam,
-)
+from optlab.optim import Optimizer
+from optlab.optim.rule import scaling, values_of
 
 if TYPE_CHECKING:
     from optlab.nn.mlp import MLP
-
-LIKE_SGD: tuple[type[Optimizer], ...] = (SGD, HeavyBall, AveragedMomentum)
-"""Their steps are linear in the gradient."""
-LIKE_ADAM: tuple[type[Optimizer], ...] = (Adam, Adamax, NAdam, RMSprop, Adagrad, SparseAdam)
-"""Their steps stay the same when the gradient is multiplied by a number; so do those of their subclasses."""
 
 
 class Growth(NamedTuple):
@@ -112,16 +98,16 @@ def growth(mlp: MLP, segment: Segment) -> Growth:
 
 def per_layer(mlp: MLP, opt: Optimizer) -> Optimizer:
     """The optimizer with a learning rate for each segment; see :meth:`optlab.nn.MLP.per_layer`."""
-    if not isinstance(opt, LIKE_SGD + LIKE_ADAM):
-        names = ", ".join(sorted(kind.__name__ for kind in LIKE_SGD + LIKE_ADAM))
+    if scaling(type(opt)) is None:
+        names = ", ".join(name for name in optim.__all__ if scaling(getattr(optim, name)))
         raise ValueError(f"optimizer: got {type(opt).__name__}, expected one that μP has learning rates for: {names}")
     return replace(opt, groups={s.name: dict(_settings(opt, s, growth(mlp, s))) for s in mlp.layout})
 
 
 def _settings(opt: Optimizer, segment: Segment, grown: Growth) -> Iterator[tuple[str, Any]]:
     """What one segment's group says, the optimizer's own group for it included."""
-    values = {**opt.values(), **_own(opt, segment)}
-    adam = isinstance(opt, LIKE_ADAM)
+    values = {**values_of(opt), **_own(opt, segment)}
+    adam = scaling(type(opt)) == "invariant"
     factor = 1 / grown.inputs if adam else grown.units / grown.inputs
     decay = values.get("weight_decay", 0.0)
     if adam and np.any(np.asarray(decay) != 0) and not opt.decoupled_weight_decay:

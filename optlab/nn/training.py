@@ -17,6 +17,7 @@ from optlab.nn.evaluate import Evaluation, evaluate
 from optlab.nn.landscape import NetworkLandscape
 from optlab.nn.mlp import NormStatistics
 from optlab.optim import Optimizer
+from optlab.optim.rule import described
 
 Array = NDArray[Any]
 CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
@@ -79,7 +80,7 @@ class Training:
             "network": self.f.mlp.described(),
             "losses": {name: [f.options, f.frozen] for name, f in data.items()},
             "samples": {name: [_digest(f.X), _digest(f.y)] for name, f in data.items()},
-            "optimizer": repr(self.optimizer),
+            "optimizer": described(self.optimizer),
             "start": _digest(self.start),
             "seed": self.seed,
             "batch_size": self.batch_size,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from optlab.optim.optimizer import FRACTION, POSITIVE, Optimizer, PerRun
+from optlab.optim.hyperparameters import FRACTION, POSITIVE, PerRun
+from optlab.optim.optimizer import Optimizer
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Adadelta(Optimizer):
         Zeiler, "ADADELTA: an adaptive learning rate method", 2012.
     """
 
-    RANGES: ClassVar = {"lr": POSITIVE, "rho": FRACTION, "eps": POSITIVE, "weight_decay": POSITIVE}
+    _ranges: ClassVar = {"lr": POSITIVE, "rho": FRACTION, "eps": POSITIVE, "weight_decay": POSITIVE}
 
     lr: PerRun = 1.0
     rho: PerRun = 0.9
@@ -54,6 +55,6 @@ class Adadelta(Optimizer):
     weight_decay: PerRun = 0.0
     maximize: bool = False
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "adadelta"

@@ -8,7 +8,9 @@ from typing import ClassVar
 
 from optlab.checks import real
 from optlab.layout import Segment
-from optlab.optim.optimizer import POSITIVE, Optimizer, PerRun, Point, State
+from optlab.optim.hyperparameters import POSITIVE, PerRun
+from optlab.optim.optimizer import Optimizer
+from optlab.optim.point import Point, State
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Adagrad(Optimizer):
         Duchi, Hazan and Singer, "Adaptive subgradient methods for online learning and stochastic optimization", 2011.
     """
 
-    RANGES: ClassVar = {"lr": POSITIVE, "lr_decay": POSITIVE, "weight_decay": POSITIVE, "eps": POSITIVE}
+    _ranges: ClassVar = {"lr": POSITIVE, "lr_decay": POSITIVE, "weight_decay": POSITIVE, "eps": POSITIVE}
+    _scaling = "invariant"
 
     lr: PerRun = 1e-2
     lr_decay: PerRun = 0.0
@@ -52,12 +55,12 @@ class Adagrad(Optimizer):
     eps: PerRun = 1e-10
     maximize: bool = False
 
-    def check(self) -> None:
-        """See :meth:`Optimizer.check`."""
+    def _check(self) -> None:
+        """See :class:`optlab.optim.rule.Rule`."""
         self._set("initial_accumulator_value", real("initial_accumulator_value", self.initial_accumulator_value, 0.0))
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "adagrad"
 
     def init(self, x: Point, layout: Sequence[Segment] | None = None, runs_axis: bool = False) -> State:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from optlab.optim.optimizer import FRACTION, POSITIVE, Optimizer, PerRun
+from optlab.optim.hyperparameters import FRACTION, POSITIVE, PerRun
+from optlab.optim.optimizer import Optimizer
 
 Betas = tuple[PerRun, PerRun]
-BETAS = {"beta1": FRACTION, "beta2": FRACTION}
+BETAS = ("beta1", "beta2")
+BETA_RANGES = dict.fromkeys(BETAS, FRACTION)
 
 
 class WithBetas(Optimizer):
@@ -17,32 +19,26 @@ class WithBetas(Optimizer):
 
     betas: Betas
 
-    @property
-    def beta1(self) -> Any:
-        """The first of the betas."""
-        return self._pair()[0]
-
-    @property
-    def beta2(self) -> Any:
-        """The second."""
-        return self._pair()[1]
-
     def _pair(self) -> Betas:
         if not isinstance(self.betas, tuple | list) or len(self.betas) != 2:
             raise TypeError(f"betas: got {self.betas!r}, expected a pair (beta1, beta2)")
         return self.betas
 
-    def replaced(self, values: Mapping[str, Any]) -> Optimizer:
-        """See :meth:`Optimizer.replaced`."""
-        others = dict(values)
-        betas = (others.pop("beta1", self.beta1), others.pop("beta2", self.beta2))
-        return super().replaced({**others, "betas": betas})
+    def _value(self, name: str) -> Any:
+        """See :class:`optlab.optim.rule.Rule`."""
+        return self._pair()[BETAS.index(name)] if name in BETAS else super()._value(name)
 
-    def store(self, checked: Mapping[str, Any]) -> None:
-        """See :meth:`Optimizer.store`."""
+    def _replaced(self, values: Mapping[str, Any]) -> Optimizer:
+        """See :class:`optlab.optim.rule.Rule`."""
+        others = dict(values)
+        betas = tuple(others.pop(name, own) for name, own in zip(BETAS, self._pair(), strict=True))
+        return super()._replaced({**others, "betas": betas})
+
+    def _store(self, checked: Mapping[str, Any]) -> None:
+        """See :class:`optlab.optim.rule.Rule`."""
         others = dict(checked)
-        self._set("betas", (others.pop("beta1"), others.pop("beta2")))
-        super().store(others)
+        self._set("betas", tuple(others.pop(name) for name in BETAS))
+        super()._store(others)
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,8 @@ class Adam(WithBetas):
         convergence of Adam and beyond", 2018.
     """
 
-    RANGES: ClassVar = {"lr": POSITIVE, **BETAS, "eps": POSITIVE, "weight_decay": POSITIVE}
+    _ranges: ClassVar = {"lr": POSITIVE, **BETA_RANGES, "eps": POSITIVE, "weight_decay": POSITIVE}
+    _scaling = "invariant"
 
     lr: PerRun = 1e-3
     betas: Betas = (0.9, 0.999)
@@ -97,6 +94,6 @@ class Adam(WithBetas):
     maximize: bool = False
     bias_correction: bool = True
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "adam_amsgrad" if self.amsgrad else "adam"

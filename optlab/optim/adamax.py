@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from optlab.optim.adam import BETAS, Betas, WithBetas
-from optlab.optim.optimizer import POSITIVE, PerRun
+from optlab.optim.adam import BETA_RANGES, Betas, WithBetas
+from optlab.optim.hyperparameters import POSITIVE, PerRun
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Adamax(WithBetas):
         Kingma and Ba, "Adam: a method for stochastic optimization", 2015, section 7.1.
     """
 
-    RANGES: ClassVar = {"lr": POSITIVE, **BETAS, "eps": POSITIVE, "weight_decay": POSITIVE}
+    _ranges: ClassVar = {"lr": POSITIVE, **BETA_RANGES, "eps": POSITIVE, "weight_decay": POSITIVE}
+    _scaling = "invariant"
 
     lr: PerRun = 2e-3
     betas: Betas = (0.9, 0.999)
@@ -51,6 +52,6 @@ class Adamax(WithBetas):
     weight_decay: PerRun = 0.0
     maximize: bool = False
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "adamax"

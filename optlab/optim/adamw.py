@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from optlab.optim.adam import Adam, Betas
-from optlab.optim.optimizer import PerRun
+from optlab.optim.hyperparameters import PerRun
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from optlab.kernels.select import cpu
 from optlab.optim.adamw import AdamW
-from optlab.optim.optimizer import Like, State
+from optlab.optim.point import Like, State
+from optlab.optim.rule import state_names
 from optlab.optim.state_format import Format, read
 
 BLOCK: int = cpu.QUANTIZED_BLOCK
@@ -53,19 +54,19 @@ class AdamW8bit(AdamW):
         Dettmers, Lewis, Shleifer and Zettlemoyer, "8-bit optimizers via block-wise quantization", 2022.
     """
 
-    quantized: ClassVar[bool] = True
+    _quantized: ClassVar[bool] = True
 
-    def check(self) -> None:
-        """See :meth:`Optimizer.check`."""
+    def _check(self) -> None:
+        """See :class:`optlab.optim.rule.Rule`."""
         if self.amsgrad:
             raise ValueError("amsgrad: got True, expected False: the state has room for two averages")
 
-    def kind(self) -> str:
-        """See :meth:`Optimizer.kind`."""
+    def _kind(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "adam_8bit"
 
-    def empty_state(self, like: Like, described: Format) -> State:
-        """See :meth:`Optimizer.empty_state`.
+    def _empty_state(self, like: Like, described: Format) -> State:
+        """See :class:`optlab.optim.rule.Rule`.
 
         Raises:
             TypeError: x is not float32.
@@ -74,28 +75,28 @@ class AdamW8bit(AdamW):
             raise TypeError(f"x: got dtype {like.dtype}, expected float32, since the state is in bytes")
         runs = like.shape[:1] if described.runs_axis and len(like.shape) > 1 else ()
         blocks = sum(-(-segment.size // BLOCK) for segment in described.layout)
-        state: State = {name: like.zeros(like.shape, np.uint8) for name in self.state_names()}
-        return state | {f"{name}_scale": like.zeros((*runs, blocks), np.float32) for name in self.state_names()}
+        state: State = {name: like.zeros(like.shape, np.uint8) for name in state_names(self)}
+        return state | {f"{name}_scale": like.zeros((*runs, blocks), np.float32) for name in state_names(self)}
 
-    def unpacked(self, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """See :meth:`Optimizer.unpacked`: the float32 numbers that the bytes stand for."""
-        arrays = {name: np.empty(state[name].shape, np.float32) for name in self.state_names()}
+    def _unpacked(self, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """See :class:`optlab.optim.rule.Rule`: the float32 numbers that the bytes stand for."""
+        arrays = {name: np.empty(state[name].shape, np.float32) for name in state_names(self)}
         self._convert(arrays, state, back=False)
         return arrays
 
-    def pack(self, arrays: Mapping[str, NDArray[Any]], state: State) -> None:
-        """See :meth:`Optimizer.pack`."""
+    def _pack(self, arrays: Mapping[str, NDArray[Any]], state: State) -> None:
+        """See :class:`optlab.optim.rule.Rule`."""
         self._convert(arrays, state, back=True)
 
     def _convert(self, arrays: Mapping[str, NDArray[Any]], state: Mapping[str, NDArray[Any]], back: bool) -> None:
-        sizes = [segment.size for segment in read(np.asarray(state["format"]), self.kind()).layout]
+        sizes = [segment.size for segment in read(np.asarray(state["format"]), self._kind()).layout]
         begins, blocks = np.cumsum([0, *sizes]), np.cumsum([0, *(-(-size // BLOCK) for size in sizes)])
         for run in range(len(state["exp_avg"])):
             for k in range(len(sizes)):
                 part, scales = slice(begins[k], begins[k + 1]), slice(blocks[k], blocks[k + 1])
                 cpu.decode_states(
-                    tuple(arrays[name][run, part] for name in self.state_names()),
-                    tuple(state[name][run, part] for name in self.state_names()),
-                    tuple(state[f"{name}_scale"][run, scales] for name in self.state_names()),
+                    tuple(arrays[name][run, part] for name in state_names(self)),
+                    tuple(state[name][run, part] for name in state_names(self)),
+                    tuple(state[f"{name}_scale"][run, scales] for name in state_names(self)),
                     back,
                 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from optlab.optim.optimizer import FRACTION, POSITIVE, Optimizer, PerRun
+from optlab.optim.hyperparameters import FRACTION, POSITIVE, PerRun
+from optlab.optim.optimizer import Optimizer
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,14 @@ class HeavyBall(Optimizer):
         Polyak, "Some methods of speeding up the convergence of iteration methods", 1964.
     """
 
-    RANGES: ClassVar = {"lr": POSITIVE, "momentum": FRACTION, "weight_decay": POSITIVE}
+    _ranges: ClassVar = {"lr": POSITIVE, "momentum": FRACTION, "weight_decay": POSITIVE}
+    _scaling = "linear"
 
     lr: PerRun
     momentum: PerRun = 0.0
     weight_decay: PerRun = 0.0
     maximize: bool = False
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "heavy_ball"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from optlab.optim.adam import BETAS, Betas, WithBetas
+from optlab.optim.adam import BETA_RANGES, Betas, WithBetas
+from optlab.optim.hyperparameters import POSITIVE, PerRun
 from optlab.optim.layerwise import Layerwise
-from optlab.optim.optimizer import POSITIVE, PerRun
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LAMB(Layerwise, WithBetas):
         learning: training BERT in 76 minutes", 2020.
     """
 
-    RANGES: ClassVar = {"lr": POSITIVE, **BETAS, "eps": POSITIVE, "weight_decay": POSITIVE}
+    _ranges: ClassVar = {"lr": POSITIVE, **BETA_RANGES, "eps": POSITIVE, "weight_decay": POSITIVE}
 
     lr: PerRun
     betas: Betas = (0.9, 0.999)
@@ -58,6 +58,6 @@ class LAMB(Layerwise, WithBetas):
     weight_decay: PerRun = 0.0
     maximize: bool = False
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "lamb"

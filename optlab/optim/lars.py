@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from optlab.optim.hyperparameters import FRACTION, POSITIVE, PerRun
 from optlab.optim.layerwise import Layerwise
-from optlab.optim.optimizer import FRACTION, POSITIVE, PerRun
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class LARS(Layerwise):
         You, Gitman and Ginsburg, "Large batch training of convolutional networks", 2017.
     """
 
-    RANGES: ClassVar = {
+    _ranges: ClassVar = {
         "lr": POSITIVE,
         "momentum": FRACTION,
         "weight_decay": POSITIVE,
@@ -63,6 +63,6 @@ class LARS(Layerwise):
     eps: PerRun = 0.0
     maximize: bool = False
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "lars"

@@ -8,7 +8,7 @@ from optlab.optim.optimizer import Optimizer
 class Layerwise(Optimizer):
     """The decay is a part of the norms, so it has no decoupled form."""
 
-    def check(self) -> None:
-        """See :meth:`Optimizer.check`."""
+    def _check(self) -> None:
+        """See :class:`optlab.optim.rule.Rule`."""
         if self.decoupled_weight_decay:
             raise ValueError("decoupled_weight_decay: got True, expected False: the decay is a part of the norms")

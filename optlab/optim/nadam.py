@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from optlab.optim.adam import BETAS, Betas, WithBetas
-from optlab.optim.optimizer import POSITIVE, PerRun
+from optlab.optim.adam import BETA_RANGES, Betas, WithBetas
+from optlab.optim.hyperparameters import POSITIVE, PerRun
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,14 @@ class NAdam(WithBetas):
         Dozat, "Incorporating Nesterov momentum into Adam", 2016.
     """
 
-    RANGES: ClassVar = {
+    _ranges: ClassVar = {
         "lr": POSITIVE,
-        **BETAS,
+        **BETA_RANGES,
         "eps": POSITIVE,
         "weight_decay": POSITIVE,
         "momentum_decay": POSITIVE,
     }
+    _scaling = "invariant"
 
     lr: PerRun = 2e-3
     betas: Betas = (0.9, 0.999)
@@ -63,6 +64,6 @@ class NAdam(WithBetas):
     momentum_decay: PerRun = 4e-3
     maximize: bool = False
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "nadam"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from optlab.optim.optimizer import FRACTION, POSITIVE, Optimizer, PerRun
+from optlab.optim.hyperparameters import FRACTION, POSITIVE, PerRun
+from optlab.optim.optimizer import Optimizer
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,14 @@ class RMSprop(Optimizer):
         recurrent neural networks", 2013.
     """
 
-    RANGES: ClassVar = {
+    _ranges: ClassVar = {
         "lr": POSITIVE,
         "alpha": FRACTION,
         "eps": POSITIVE,
         "weight_decay": POSITIVE,
         "momentum": FRACTION,
     }
+    _scaling = "invariant"
 
     lr: PerRun = 1e-2
     alpha: PerRun = 0.99
@@ -66,6 +68,6 @@ class RMSprop(Optimizer):
     centered: bool = False
     maximize: bool = False
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "rmsprop" + "_centered" * self.centered + "_momentum" * (self.momentum != 0.0)

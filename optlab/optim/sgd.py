@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from optlab.optim.optimizer import FRACTION, POSITIVE, Optimizer, PerRun
+from optlab.optim.hyperparameters import FRACTION, POSITIVE, PerRun
+from optlab.optim.optimizer import Optimizer
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,13 @@ class SGD(Optimizer):
         Sutskever, Martens, Dahl and Hinton, "On the importance of initialization and momentum in deep learning", 2013.
     """
 
-    RANGES: ClassVar = {
+    _ranges: ClassVar = {
         "lr": POSITIVE,
         "momentum": FRACTION,
         "dampening": (0.0, 1.0, False),
         "weight_decay": POSITIVE,
     }
+    _scaling = "linear"
 
     lr: PerRun
     momentum: PerRun = 0.0
@@ -65,16 +67,16 @@ class SGD(Optimizer):
     nesterov: bool = False
     maximize: bool = False
 
-    def check(self) -> None:
-        """See :meth:`Optimizer.check`."""
+    def _check(self) -> None:
+        """See :class:`optlab.optim.rule.Rule`."""
         if self.nesterov and (np.min(self.momentum) == 0 or np.max(self.dampening) != 0):
             raise ValueError(
                 f"nesterov: got momentum {self.momentum} and dampening {self.dampening}, "
                 "expected momentum > 0 and no dampening"
             )
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         if self.momentum == 0.0:
             return "sgd"
         return "sgd_nesterov" if self.nesterov else "sgd_momentum"

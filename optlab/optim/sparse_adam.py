@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.backends.current import on_gpu
-from optlab.optim.adam import BETAS, Betas, WithBetas
-from optlab.optim.optimizer import POSITIVE, PerRun, Point, State, rates
+from optlab.optim.adam import BETA_RANGES, Betas, WithBetas
+from optlab.optim.hyperparameters import POSITIVE, PerRun, rates
+from optlab.optim.point import Point, State
 
 
 @dataclass(frozen=True)
@@ -54,21 +55,22 @@ class SparseAdam(WithBetas):
         Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
     """
 
-    RANGES: ClassVar = {"lr": POSITIVE, **BETAS, "eps": POSITIVE}
+    _ranges: ClassVar = {"lr": POSITIVE, **BETA_RANGES, "eps": POSITIVE}
+    _scaling = "invariant"
 
     lr: PerRun = 1e-3
     betas: Betas = (0.9, 0.999)
     eps: PerRun = 1e-8
     maximize: bool = False
 
-    def check(self) -> None:
-        """See :meth:`Optimizer.check`."""
+    def _check(self) -> None:
+        """See :class:`optlab.optim.rule.Rule`."""
         for name in ("max_norm", "noise"):
             if getattr(self, name):
                 raise ValueError(f"{name}: got {getattr(self, name)}, expected none, since it touches every row")
 
-    def rule(self) -> str:
-        """See :meth:`Optimizer.rule`."""
+    def _rule(self) -> str:
+        """See :class:`optlab.optim.rule.Rule`."""
         return "sparse_adam"
 
     def step(
@@ -95,6 +97,6 @@ class SparseAdam(WithBetas):
         """
         if rows is None:
             return super().step(x, grad, state, lr=lr)
-        updater = self.gpu_updater if on_gpu(x) else self.updater
+        updater = self._gpu_updater if on_gpu(x) else self._updater
         updater.step_rows(self, x, rows, grad, state, rates(lr))
         return None

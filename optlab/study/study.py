@@ -14,6 +14,8 @@ from optlab.backends.base import AnyStudy, CompiledStudy, OutsideStudy, StudySet
 from optlab.backends.current import array_module
 from optlab.landscape import Landscape
 from optlab.optim import Optimizer
+from optlab.optim.rule import pack, unpacked
+from optlab.optim.table import study_plan
 from optlab.study import state as states
 from optlab.trajectory import Trajectory
 from optlab.typing import Array
@@ -43,8 +45,8 @@ class Study:
         probes: Mapping[str, Landscape],
     ) -> None:
         self.f, self.optimizer, self.backend = f, optimizer, of(x0)
-        evaluator, plan = f.evaluator(self.backend, x0.dtype), optimizer.plan(True, False, f.layout)
-        if (given := plan["parameters"].shape[1]) not in (1, setup.runs):
+        evaluator, plan = f.evaluator(self.backend, x0.dtype), study_plan(optimizer, f.layout)
+        if (given := plan.parameters.shape[1]) not in (1, setup.runs):
             raise ValueError(f"optimizer: got hyperparameters for {given} runs, expected {setup.runs}")
         self.last: Array = self.backend.empty((setup.runs, setup.dim), x0.dtype)
         self.last[...] = self.backend.checked(x0, "x0")
@@ -77,7 +79,7 @@ class Study:
         arrays = {"last": self.last, "value": empty(rows, dtype), "grad_norm": empty(rows, dtype)}
         if record_x:
             arrays["x"] = empty((*rows, setup.dim), dtype)
-        arrays |= self.state if self.backend.studies_bytes else self.optimizer.unpacked(self.state)
+        arrays |= self.state if self.backend.studies_bytes else unpacked(self.optimizer, self.state)
         beside = ("perturbed_", "averages", "skipped")
         arrays |= {name: array for name, array in self.state.items() if name.startswith(beside)}
         arrays["stop_step"] = np.full(setup.runs, -1, np.int64)
@@ -107,7 +109,7 @@ class Study:
         steps, now = self.setup.record_steps, self.compiled.step if interrupted else self.setup.last_step
         kept = sum(step < now for step in steps) if interrupted else len(steps)
         if not self.backend.studies_bytes:
-            self.optimizer.pack(self.arrays, self.state)
+            pack(self.optimizer, self.arrays, self.state)
         self.state["step"] += now - self.setup.first_step
         back, stopped = self.backend.returned, self.arrays["stop_step"] >= 0
         return Trajectory(

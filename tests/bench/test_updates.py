@@ -21,6 +21,7 @@ from optlab.bench.updates import Case
 from optlab.bench.updates_agreement import STEPS, agreement
 from optlab.bench.updates_rules import RULES
 from optlab.errors import UsageError
+from optlab.optim.rule import state_names
 
 FIELDS = {
     *("kernel", "case", "dtype", "threads", "seconds", "peer", "peer_seconds", "ratio", "limit", "limit_share"),
@@ -172,7 +173,7 @@ def test_a_case_can_run_in_processes_of_its_own() -> None:
 def test_costs_are_those_of_the_states() -> None:
     for case in SMALL:
         if not case.kind.endswith("8bit"):
-            states = getattr(optim, case.kind)(**case.options).state_names()
+            states = state_names(getattr(optim, case.kind)(**case.options))
             assert RULES[case.rule].read_write == 1 + len(states)
 
 

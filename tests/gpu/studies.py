@@ -1,16 +1,13 @@
-"""Studies and landscapes that the tests of the GPU run: every landscape of the list, every rule, every option."""
+"""Studies and landscapes that the tests of the GPU run: every option."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 import optlab as ol
 from optlab.layout import Segment
-
-Make = Callable[[], ol.Landscape]
 
 
 def segmented(f: ol.Landscape, *sizes: int) -> ol.Landscape:
@@ -28,51 +25,6 @@ def least_squares(dim: int = 7, samples: int = 40) -> ol.landscapes.LeastSquares
     rng = np.random.default_rng(dim)
     A = rng.normal(size=(samples, dim)) / np.sqrt(dim)
     return ol.landscapes.LeastSquares(A, A @ rng.normal(size=dim) + rng.normal(size=samples))
-
-
-LANDSCAPES: dict[str, Make] = {
-    "quadratic": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 17)),
-    "quadratic_rotated": lambda: ol.landscapes.Quadratic(np.linspace(0.5, 2.0, 9), rotation=3),
-    "recurrent_unit": lambda: ol.landscapes.RecurrentUnit(steps=20),
-    "strict_saddle": lambda: saddle(16),
-    "strict_saddle_rotated": lambda: saddle(33, rotation=2),
-    "cosine": lambda: ol.landscapes.Cosine(dim=5),
-    "rastrigin": lambda: ol.landscapes.Rastrigin(15),
-    "long_valley": lambda: ol.landscapes.LongValley(4),
-    "walled_quadratic": lambda: ol.landscapes.WalledQuadratic(np.array([-0.5, 1.0, 2.0])),
-    "rosenbrock": lambda: ol.landscapes.Rosenbrock(31),
-    "beale": ol.landscapes.Beale,
-    "sinusoid": lambda: ol.landscapes.Sinusoid.draw(1),
-    "octopus": lambda: ol.landscapes.Octopus(6),
-    "teacher_student": lambda: ol.landscapes.TeacherStudent(5),
-    "weighted_factorization": lambda: ol.landscapes.MatrixCompletion.draw(6, [2.0, 1.0], share=0.6, seed=0, lam=0.1),
-    "matrix_sensing": lambda: ol.landscapes.MatrixSensing.draw(5, [2.0, 1.0], measurements=20, seed=0),
-    "orthogonal_tensor": lambda: ol.landscapes.OrthogonalTensor(4),
-    "least_squares": least_squares,
-}
-"""Every kind of the list, rotations, and a finite sum."""
-
-RULES: dict[str, ol.Optimizer] = {
-    "sgd": ol.SGD(lr=0.05),
-    "sgd_momentum": ol.SGD(lr=0.02, momentum=0.9, dampening=0.3),
-    "sgd_nesterov": ol.SGD(lr=0.02, momentum=0.9, nesterov=True),
-    "heavy_ball": ol.HeavyBall(lr=0.02, momentum=0.8),
-    "averaged_momentum": ol.AveragedMomentum(lr=0.02, momentum=0.8),
-    "adagrad": ol.Adagrad(lr=0.1, lr_decay=0.1),
-    "adadelta": ol.Adadelta(lr=0.5),
-    "rmsprop": ol.RMSprop(lr=0.01),
-    "rmsprop_momentum": ol.RMSprop(lr=0.01, momentum=0.5),
-    "rmsprop_centered": ol.RMSprop(lr=0.01, centered=True),
-    "rmsprop_centered_momentum": ol.RMSprop(lr=0.01, centered=True, momentum=0.5),
-    "adam": ol.Adam(lr=0.05),
-    "adam_amsgrad": ol.Adam(lr=0.05, amsgrad=True),
-    "adamax": ol.Adamax(lr=0.05),
-    "nadam": ol.NAdam(lr=0.05),
-    "sparse_adam": ol.SparseAdam(lr=0.05),
-    "lars": ol.LARS(lr=0.5, weight_decay=0.01),
-    "lamb": ol.LAMB(lr=0.05, weight_decay=0.01),
-}
-"""One optimizer for each rule of the list."""
 
 
 def per_run(runs: int) -> ol.Optimizer:

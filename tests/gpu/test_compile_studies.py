@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.landscapes import compiled
+from cases.optimizers import by_rule
 from gpu.compiling import ARCHS, report
 from gpu.emulated import EmulatedDevice
-from gpu.studies import LANDSCAPES, RULES, least_squares, saddle
+from gpu.studies import least_squares, saddle
 
 import optlab as ol
 from optlab.backends import home_of
@@ -22,9 +24,10 @@ from optlab.backends.gpu.landscape import GRADIENT, PRODUCT, VALUE, DeviceLandsc
 from optlab.backends.gpu.outside import begin_kernel, end_kernel
 from optlab.backends.gpu.sources import Kernel
 
+LANDSCAPES, RULES = compiled(), by_rule()
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 PAIRS = [(list(LANDSCAPES)[k % len(LANDSCAPES)], rule, DTYPES[k % 2]) for k, rule in enumerate(RULES)]
-SMALL = {"teacher_student": lambda: ol.landscapes.TeacherStudent(2)}  # five units take the compiler ten seconds
+SMALL = {"teacher_student": ol.landscapes.TeacherStudent(2)}  # five units take the compiler ten seconds
 EVERYTHING = sum(int(each) for each in Does if each not in (Does.BYTES, Does.BATCHES))
 
 
@@ -42,7 +45,7 @@ def evaluation(of: DeviceLandscape) -> Kernel:
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize(("landscape", "rule", "dtype"), PAIRS)
 def test_every_landscape_and_every_rule(landscape: str, rule: str, dtype: Any, arch: str) -> None:
-    own = surface(SMALL.get(landscape, LANDSCAPES[landscape])(), dtype)
+    own = surface(SMALL.get(landscape, LANDSCAPES[landscape]), dtype)
     assert report(study_kernel(own, rule, Does.NOISE, 0), arch).warnings == ()
     assert report(evaluation(own), arch).warnings == ()
 

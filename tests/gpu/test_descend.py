@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gpu.studies import AROUND, FEATURES, LANDSCAPES, RULES, least_squares, per_run, saddle, segmented, starts
+from cases.landscapes import compiled
+from cases.optimizers import by_rule
+from gpu.studies import AROUND, FEATURES, least_squares, per_run, saddle, segmented, starts
 from reference.compare import assert_same_bits
 
 import optlab as ol
 from optlab.backends.gpu.device import Device, download, on_gpu, upload
 from optlab.backends.gpu.step_plan import CONSTANTS
-from optlab.kernels.select import cpu
 
+LANDSCAPES, RULES = compiled(), by_rule()
 DTYPES = (np.float32, np.float64)
 STEPS, RUNS = 25, 37
 
@@ -55,7 +57,7 @@ def both(f: Any, opt: ol.Optimizer, x0: np.ndarray, steps: int = STEPS, **option
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", LANDSCAPES)
 def test_every_landscape(device: Device, name: str, dtype: Any) -> None:
-    f = LANDSCAPES[name]()
+    f = LANDSCAPES[name]
     both(f, ol.SGD(lr=1e-3), starts(f, 5, dtype), noise=1e-4, record=4)
 
 
@@ -63,10 +65,6 @@ def test_every_landscape(device: Device, name: str, dtype: Any) -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule(device: Device, name: str, dtype: Any) -> None:
     both(saddle(), RULES[name], starts(saddle(), 5, dtype), record=4)
-
-
-def test_every_rule_of_the_list_is_among_them() -> None:
-    assert {opt.rule() for opt in RULES.values()} == set(cpu.rules)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

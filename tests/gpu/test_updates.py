@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.optimizers import CASES, COUPLED, EVERYTHING, OWN, make
 from gpu.emulated import EmulatedDevice
-from reference.cases import CASES, COUPLED, EVERYTHING, OWN, make
 from reference.optimizers import LAYERWISE
 
 import optlab as ol

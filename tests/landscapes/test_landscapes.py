@@ -2,185 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import pickle
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from reference import landscapes as twins
+from cases.landscapes import CASES, ROUNDINGS, compiled, orthogonal, samples
 from reference.compare import assert_same_bits, assert_within, eps
 from reference.landscapes import MAJORANT, PLAIN
 
 import optlab as ol
 from optlab import blocks
 
+LIST = Path(__file__).parents[2] / "cpp/include/optlab/landscapes/list.hpp"
 DTYPES = (np.float32, np.float64)
-SIZES = (1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 70, 1000)
 MANY = 64  # runs: whole packs for every register, so that lanes are runs; a single run has its elements in the lanes
-TABLE = np.random.default_rng(7).normal(size=(2, 6))
-
-
-def orthogonal(dim: int) -> np.ndarray:
-    """A seeded orthogonal matrix, not from the library."""
-    return np.linalg.qr(np.random.default_rng(dim).normal(size=(dim, dim)))[0]
-
-
-def samples(dim: int, rows: int = 30) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(dim)
-    return rng.normal(size=(rows, dim)), rng.normal(size=rows)
-
-
-def teacher(inputs: int) -> np.ndarray:
-    """Four units, of which one looks at the inputs in the middle alone."""
-    rows = np.random.default_rng(inputs).normal(size=(4, inputs))
-    rows[1, [0, -1]] = 0
-    return rows
-
-
-def spectrum(dim: int) -> np.ndarray:
-    return np.linspace(-1.0, 3.0, dim)
-
-
-# Roundings on the longest path: 21 of the summation tree (16 in a strip, 4 to fold, 1 in the total), up to 10 of a term
-# and up to 4 of special functions and rounded coefficients. The float64 twin makes as many. One rounding is eps/2.
-ROUNDINGS = 35
-LONGER = 600  # two products by Q (2 dim + 2, up to dim 64) and one more by the Hessian; or sums over 30 rows in order;
-# or five steps of a recursion, up to 30 in each; or 30 roundings of a cosine, divided by a sine above 1/20
-INPUTS = {9: 3, 16: 4, 35: 5}  # of a student with so many weights
-
-
-HALVES = (4, 10, 16)  # dimensions of n x 2 matrices
-FALLING = np.array([3.0, 2.0, 1.0])
-
-
-def planted(rows: int) -> np.ndarray:
-    """V diag(3, 2, 1) Vᵀ, cut off where there are fewer rows."""
-    v = orthogonal(rows)[:, :3]
-    return (v * FALLING[:rows]) @ v.T
-
-
-def mask(rows: int) -> np.ndarray:
-    half = np.tril(np.random.default_rng(rows).random((rows, rows)) < 0.6)
-    return half | half.T
-
-
-def sensed(rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """30 symmetric matrices, and any numbers as what was measured."""
-    rng = np.random.default_rng(rows)
-    g = rng.normal(size=(30, rows, rows))
-    return g + g.transpose(0, 2, 1), 9 * rng.normal(size=30)
-
-
-def squared(inputs: np.ndarray, teacher: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """x xᵀ of every input, and the outputs of a network of squares whose weights are the teacher's rows."""
-    return np.einsum("ia,ib->iab", inputs, inputs), np.sum((inputs @ teacher.T) ** 2, axis=1)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A landscape by dimension, the twin with the same parameters, and the dimensions it comes in."""
-
-    make: Callable[[int], Any]
-    twin: Callable[[int], twins.Formula]
-    sizes: tuple[int, ...]
-    roundings: int = ROUNDINGS
-
-
-UP_TO_64 = tuple(size for size in SIZES if size <= 64)
-CASES: dict[str, Case] = {
-    "walled_quadratic": Case(
-        lambda n: ol.landscapes.WalledQuadratic(spectrum(n)), lambda n: twins.walled_quadratic(spectrum(n)), SIZES
-    ),
-    "quadratic": Case(lambda n: ol.landscapes.Quadratic(spectrum(n)), lambda n: twins.quadratic(spectrum(n)), SIZES),
-    "quadratic_rotated": Case(
-        lambda n: ol.landscapes.Quadratic(spectrum(n), rotation=orthogonal(n)),
-        lambda n: twins.rotated(twins.quadratic(spectrum(n)), orthogonal(n)),
-        UP_TO_64,
-        LONGER,
-    ),
-    "hyperbolic_paraboloid": Case(
-        lambda _: ol.landscapes.HyperbolicParaboloid(), lambda _: twins.quadratic(np.array([2.0, -2.0])), (2,)
-    ),
-    "saddle": Case(
-        lambda n: ol.landscapes.StrictSaddle(n), lambda n: twins.strict_saddle(n, 1, 1.0, (0.5, 2.0), True), SIZES
-    ),
-    "saddle_pure": Case(
-        lambda n: ol.landscapes.StrictSaddle(n, negative=n, curvature=0.3, bounded=False),
-        lambda n: twins.strict_saddle(n, n, 0.3, (0.5, 2.0), False),
-        SIZES,
-    ),
-    "saddle_rotated": Case(
-        lambda n: ol.landscapes.StrictSaddle(n, 2, 0.7, (0.1, 1.0), rotation=orthogonal(n)),
-        lambda n: twins.rotated(twins.strict_saddle(n, 2, 0.7, (0.1, 1.0), True), orthogonal(n)),
-        UP_TO_64[1:],
-        LONGER,
-    ),
-    "cosine": Case(lambda n: ol.landscapes.Cosine(0.4, n), lambda n: twins.cosine(0.4), SIZES),
-    "cosine_backwards": Case(lambda n: ol.landscapes.Cosine(-0.7, n), lambda n: twins.cosine(-0.7), (1, 17)),
-    "rastrigin": Case(lambda n: ol.landscapes.Rastrigin(n, 3.0), lambda n: twins.rastrigin(3.0), SIZES),
-    "long_valley": Case(lambda n: ol.landscapes.LongValley(n, 50.0), lambda n: twins.long_valley(50.0), SIZES[1:]),
-    "rosenbrock": Case(lambda n: ol.landscapes.Rosenbrock(n), lambda n: twins.rosenbrock(), SIZES[1:]),
-    "beale": Case(lambda _: ol.landscapes.Beale(), lambda _: twins.beale(), (2,)),
-    "sinusoid": Case(lambda _: ol.landscapes.Sinusoid(TABLE), lambda _: twins.sinusoid(TABLE), (2,)),
-    # τ = 1.5 is exact in both number types
-    "octopus": Case(lambda n: ol.landscapes.Octopus(n, 2.0, 0.7, 1.5), lambda n: twins.octopus(2.0, 0.7, 1.5), SIZES),
-    "teacher_student": Case(
-        lambda n: ol.landscapes.TeacherStudent(n // INPUTS[n], teacher(INPUTS[n])),
-        lambda n: twins.teacher_student(teacher(INPUTS[n])),
-        tuple(INPUTS),
-        LONGER,
-    ),
-    "recurrent_unit": Case(
-        lambda _: ol.landscapes.RecurrentUnit(5, 0.5, 0.7), lambda _: twins.recurrent_unit(5, 0.5, 0.7), (2,), LONGER
-    ),
-    "least_squares": Case(
-        lambda n: ol.landscapes.LeastSquares(*samples(n)), lambda n: twins.least_squares(*samples(n)), SIZES, LONGER
-    ),
-    "factorization": Case(
-        lambda n: ol.landscapes.MatrixFactorization(n // 2, [4.0, 1.0]),
-        lambda n: twins.entries(np.diag([4.0, 1.0, *[0.0] * (n // 2 - 2)]), np.ones((n // 2, n // 2)), 2),
-        HALVES,
-    ),
-    "factorization_rotated": Case(
-        lambda n: ol.landscapes.MatrixFactorization(n // 2, FALLING[: n // 2], 2, rotation=orthogonal(n // 2)),
-        lambda n: twins.entries(planted(n // 2), np.ones((n // 2, n // 2)), 2),
-        HALVES,
-        LONGER,
-    ),
-    "completion": Case(
-        lambda n: ol.landscapes.MatrixCompletion(planted(n // 2), mask(n // 2), 2),
-        lambda n: twins.entries(planted(n // 2), mask(n // 2) / mask(n // 2).mean(), 2),
-        HALVES,
-    ),
-    "completion_of_short_rows": Case(
-        lambda n: ol.landscapes.MatrixCompletion(planted(n // 2), mask(n // 2), 2, lam=3.0, alpha=0.6),
-        lambda n: twins.with_short_rows(
-            twins.entries(planted(n // 2), mask(n // 2) / mask(n // 2).mean(), 2), 2, 3.0, 0.6
-        ),
-        HALVES,
-    ),
-    "sensing": Case(
-        lambda n: ol.landscapes.MatrixSensing(*sensed(n // 2), 2),
-        lambda n: twins.factored(*sensed(n // 2), np.full(30, 1 / 30), 2),
-        HALVES,
-        LONGER,
-    ),
-    "quadratic_network": Case(
-        lambda n: ol.landscapes.QuadraticNetwork(samples(n // 2)[0], TABLE[:, : n // 2].T, 2),
-        lambda n: twins.factored(*squared(samples(n // 2)[0], TABLE[:, : n // 2]), np.full(30, 1 / 30), 2),
-        (4, 12),
-        LONGER,
-    ),
-    "orthogonal_tensor": Case(
-        lambda n: ol.landscapes.OrthogonalTensor(math.isqrt(n)),
-        lambda n: twins.orthogonal_tensor(math.isqrt(n)),
-        (4, 9, 16),
-        LONGER,
-    ),
-}
 EVERY = [(name, dim) for name, case in CASES.items() for dim in case.sizes]
 SMALL = [(name, dim) for name, dim in EVERY if dim <= 17]
 
@@ -198,6 +37,11 @@ def directions(f: Any, runs: int, dtype: Any) -> np.ndarray:
 def test_the_table_names_every_public_landscape() -> None:
     made = {type(case.make(case.sizes[-1])).__name__ for case in CASES.values()}
     assert made | {"Custom"} == set(ol.landscapes.__all__)
+
+
+def test_every_kind_of_the_compiled_list_stands_for_itself_on_the_gpu() -> None:
+    listed = re.findall(r"X\((\w+), \w+\) *\\?$", LIST.read_text(), re.MULTILINE)
+    assert len(listed) >= 15 and {f.kind for f in compiled().values()} == set(listed)
 
 
 # ---------------------------------------------------------------- against the formula
@@ -338,7 +182,7 @@ def test_declared_minima(name: str, dim: int) -> None:
     case = CASES[name]
     f, twin = case.make(dim), case.twin(dim)
     if f.minima is None:
-        assert name not in ("saddle", "rastrigin", "long_valley", "rosenbrock", "beale", "least_squares")
+        assert "minima" not in case.declares
         return
     for x in f.minima:
         value, grad, hessian = twin(np.abs(x), MAJORANT)
@@ -353,10 +197,10 @@ def test_declared_minima(name: str, dim: int) -> None:
 def test_declared_saddles(name: str, dim: int) -> None:
     f = CASES[name].make(dim)
     if f.saddles is None:
-        assert not name.startswith(("saddle", "hyperbolic", "beale"))
+        assert "saddles" not in CASES[name].declares
         return
     for x in f.saddles:
-        if name in ("factorization_rotated", "orthogonal_tensor"):
+        if not CASES[name].exact_saddles:
             grad, hessian = CASES[name].twin(dim)(np.abs(x), MAJORANT)[1:]
             assert_within(f.grad(x), 0 * x, CASES[name].roundings * eps(np.float64) * (grad + hessian @ np.abs(x)))
         else:

@@ -11,6 +11,7 @@ from reference.compare import assert_same_bits
 
 import optlab as ol
 from optlab.kernels.select import cpu
+from optlab.optim.rule import unpacked
 
 BLOCK = 256
 NAMES = ("exp_avg", "exp_avg_sq")
@@ -67,7 +68,7 @@ def data(n: int, steps: int) -> tuple[np.ndarray, list[np.ndarray]]:
 def numbers(opt: ol.AdamW8bit, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What the bytes of a flat state stand for."""
     rows = {name: array[None] for name, array in state.items() if name.startswith("exp_avg")}
-    return {name: values[0] for name, values in opt.unpacked({**rows, "format": state["format"]}).items()}
+    return {name: values[0] for name, values in unpacked(opt, {**rows, "format": state["format"]}).items()}
 
 
 @pytest.mark.parametrize("name", NAMES)

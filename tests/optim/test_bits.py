@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.cases import examples
+from cases.optimizers import OPTIMIZERS, OWN, examples
 from reference.compare import assert_same_bits
 from reference.stepping import SIZES, Array, data, rate, stepped
 
 import optlab as ol
+from optlab.optim.rule import state_names
 
 DTYPES = (np.float32, np.float64)
 LARGE = 40_003  # more than one thread takes alone, and no multiple of the parts they share
@@ -31,12 +32,12 @@ def test_memory_may_start_anywhere(name: str, dtype: Any) -> None:
     for size in SIZES:
         x, grads = data(size, dtype, 2)
         aligned, state = x.copy(), opt.init(x)
-        behind, its = shifted(x), {**opt.init(x), **{n: shifted(state[n]) for n in opt.state_names()}}
+        behind, its = shifted(x), {**opt.init(x), **{n: shifted(state[n]) for n in state_names(opt)}}
         for grad in grads:
             opt.step(aligned, grad, state)
             opt.step(behind, shifted(grad), its)
         assert_same_bits(behind, aligned)
-        for array in opt.state_names():
+        for array in state_names(opt):
             assert_same_bits(its[array], state[array])
 
 
@@ -67,21 +68,7 @@ def test_an_element_does_not_see_the_others(name: str) -> None:
 
 
 RUNS = 5
-SWEEPS: dict[str, dict[str, Any]] = {  # of every number that may be one per run
-    "SGD": {"momentum": (0.1, 0.9), "dampening": (0, 1)},
-    "HeavyBall": {"momentum": (0.1, 0.9)},
-    "AveragedMomentum": {"momentum": (0.0, 0.9)},
-    "Adagrad": {"lr_decay": (0, 1), "eps": (0.1, 0.2)},
-    "Adadelta": {"rho": (0, 0.9), "eps": (1e-6, 1e-2)},
-    "RMSprop": {"alpha": (0, 0.9), "eps": (1e-3, 0.1), "momentum": (0.1, 0.8)},
-    "Adam": {"betas": ((0, 0.9), (0.5, 0.99)), "eps": (1e-8, 1e-2)},
-    "AdamW": {"betas": ((0.5, 0.9), (0, 0.99)), "eps": (1e-8, 1e-2)},
-    "Adamax": {"betas": ((0, 0.9), (0.5, 0.99)), "eps": (1e-8, 1e-2)},
-    "NAdam": {"betas": ((0, 0.9), (0.5, 0.99)), "eps": (1e-8, 1e-2), "momentum_decay": (0, 1)},
-    "LARS": {"momentum": (0, 0.9), "trust_coefficient": (0.01, 1), "eps": (0, 1)},
-    "LAMB": {"betas": ((0, 0.9), (0.5, 0.99)), "eps": (1e-8, 1e-2)},
-}
-COMMON: dict[str, Any] = {"lr": (0, 0.1), "weight_decay": (0, 0.5), "l1": (0, 1)}
+COMMON: dict[str, Any] = {"lr": (0, 0.1), "weight_decay": (0, 0.5), "l1": (0, 1)}  # beside those of each rule
 BOUNDS = {"clip_norm": 0.9, "clip_value": 0.4, "max_norm": 3.0}
 
 
@@ -96,14 +83,14 @@ def of_run(values: Any, run: int) -> Any:
 
 def swept(name: str, run: int | None = None) -> ol.Optimizer:
     """A sweep, or one run of it."""
-    given = {key: spread(limits) for key, limits in (SWEEPS[name] | COMMON).items()}
+    given = {key: spread(limits) for key, limits in (OPTIMIZERS[name].sweep | COMMON).items()}
     if run is not None:
         given = {key: of_run(values, run) for key, values in given.items()}
     return getattr(ol, name)(**given, **BOUNDS)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", OWN)
 def test_hyperparameters_per_run(name: str, dtype: Any) -> None:
     x, grads = data((RUNS, 33), dtype)
     sweep = stepped(swept(name), x, grads)
@@ -113,7 +100,7 @@ def test_hyperparameters_per_run(name: str, dtype: Any) -> None:
             assert_same_bits(all_runs[run], one)
 
 
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize("name", OWN)
 def test_a_large_sweep_in_threads(name: str) -> None:
     x, (grad,) = data((2, LARGE), np.float32, 1)
     opt, got = EXAMPLES[f"{name}_plain_around"], []
@@ -130,7 +117,7 @@ def test_a_large_sweep_in_threads(name: str) -> None:
 
 def test_lr_of_a_step_per_run_is_that_of_the_optimizer() -> None:
     x, (grad, *_) = data((RUNS, 9), np.float64)
-    for name in SWEEPS:
+    for name in OWN:
         opt, now, before = swept(name), x.copy(), x.copy()
         opt.step(before, grad, opt.init(x))
         opt.step(now, grad, opt.init(x), lr=rate(opt, 1.0))

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.cases import OWN, examples, make
+from cases.optimizers import OWN, examples, make
 from reference.compare import assert_same_bits, eps
 from reference.stepping import Array, data
 
 import optlab as ol
+from optlab.optim.rule import state_names
 
 DTYPES = (np.float32, np.float64)
 EXTREMES = {"nan": np.nan, "inf": np.inf, "-inf": -np.inf, "subnormal": None, "zero": 0.0, "-zero": -0.0, "huge": 1e30}
@@ -39,7 +40,7 @@ def path(opt: ol.Optimizer, x: Array, grads: list[Array], runs_axis: bool = Fals
     state = opt.init(x, runs_axis=runs_axis)
     for grad in grads:
         opt.step(x, grad, state)
-    return {"x": x} | {name: state[name] for name in opt.state_names()}
+    return {"x": x} | {name: state[name] for name in state_names(opt)}
 
 
 def spoilt(grads: list[Array], extreme: str) -> list[Array]:

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.optimizers import EVERYTHING, examples, make
 from reference.battery import GROUPS, SEGMENTS, SIZE
-from reference.cases import EVERYTHING, examples, make
 from reference.compare import assert_same_bits
 from reference.stepping import Array, data
 
 import optlab as ol
 from optlab.layout import Segment
+from optlab.optim.rule import state_names
 
 DTYPES = (np.float32, np.float64)
 EXAMPLES = examples()
@@ -38,7 +39,7 @@ def test_a_list_is_a_flat_array_with_its_layout(name: str, dtype: Any) -> None:
         opt.step(x, grad, state)
         opt.step(many, parts(grad), its)
         assert_same_bits(joined(many), x)
-        for array in opt.state_names():
+        for array in state_names(opt):
             assert_same_bits(its[array], state[array])
     assert int(its["step"]) == len(grads)
 
@@ -65,7 +66,7 @@ def test_the_shape_of_an_array_does_not_matter(name: str, dtype: Any) -> None:
         opt.step(x, grad, state)
         opt.step(shaped, grad.reshape(2, 3, 4), its)
     assert_same_bits(shaped.ravel(), x)
-    for array in opt.state_names():
+    for array in state_names(opt):
         assert its[array].shape == shaped.shape
         assert_same_bits(its[array].ravel(), state[array])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.cases import OWN, make
+from cases.optimizers import OWN, make
 from reference.compare import assert_same_bits
 from reference.loop import noise_like
 from reference.stepping import data

@@ -20,7 +20,7 @@ def made(name: str, **given: Any) -> ol.Optimizer:
 
 
 FRACTIONS = {"momentum", "rho", "alpha", "beta1", "beta2"}
-NUMBERS = [(name, key) for name in RULES for key in (*getattr(ol, name).RANGES, "l1")]
+NUMBERS = [(name, key) for name in RULES for key in (*getattr(ol, name)._ranges, "l1")]
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "negative": (-1e-9, ValueError, "got -1e-09, expected a finite number >= 0"),
     "nan": (math.nan, ValueError, "got nan, expected a finite number >= 0"),
@@ -68,7 +68,7 @@ def test_what_all_have_in_common(name: str) -> None:
     refused(lambda: made(name, seed=0.0), TypeError, "^seed: got 0.0, expected a whole number")
 
 
-BETAS = [name for name in RULES if "beta1" in getattr(ol, name).RANGES]
+BETAS = [name for name in RULES if "beta1" in getattr(ol, name)._ranges]
 
 
 @pytest.mark.parametrize("name", BETAS)
@@ -111,6 +111,6 @@ def test_what_some_have(name: str) -> None:
 
 @pytest.mark.parametrize("name", RULES)
 def test_zero_and_integers_are_accepted(name: str) -> None:
-    given = {key: 0 for key in getattr(ol, name).RANGES if key not in ("beta1", "beta2")}
+    given = {key: 0 for key in getattr(ol, name)._ranges if key not in ("beta1", "beta2")}
     opt = made(name, **given, l1=np.int32(0), seed=np.int64(3), clip_norm=1)
     assert opt.lr == 0.0 and type(opt.lr) is float and type(opt.clip_norm) is float

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.optimizers import OWN, examples, make
 from reference.battery import GROUPS, SEGMENTS, SIZE
-from reference.cases import OWN, examples, make
 from reference.compare import assert_same_bits
 from reference.stepping import Array, data
 
 import optlab as ol
+from optlab.optim.rule import state_names
 
 EXAMPLES = examples() | {f"{name}_groups": make(name, OWN[name]["plain"], {"groups": GROUPS}) for name in OWN}
 
@@ -59,9 +60,9 @@ def test_numbers_per_run_are_values_too() -> None:
 def test_state_is_named_and_the_callers(name: str) -> None:
     opt, x = make(name, OWN[name]["plain"]), np.ones((2, 3), np.float32)
     state: dict[str, Any] = opt.init(x)
-    assert set(state) == {*opt.state_names(), "step", "format"}
+    assert set(state) == {*state_names(opt), "step", "format"}
     assert state["step"].shape == () and state["step"].dtype == np.int64 and state["format"].dtype.kind == "U"
-    for array in opt.state_names():
+    for array in state_names(opt):
         assert (state[array].dtype, state[array].shape) == (np.float32, (2, 3)) and not state[array].any()
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.optimizers import OWN, make
 from reference.battery import SEGMENTS, SIZE
-from reference.cases import OWN, make
 from reference.refusals import step_refused
 
 import optlab as ol
 from optlab.layout import Segment
+from optlab.optim.rule import rule_of
 
 State = dict[str, Any]
 ADAM = ol.Adam(lr=0.1)
@@ -39,8 +40,8 @@ def test_a_state_is_of_its_optimizer(name: str) -> None:
     opt = make(name, {"lr": 0.1})
     for other in OWN:
         theirs = make(other, {"lr": 0.1})
-        if opt.rule() != theirs.rule():
-            pattern = f"^state: got the state of '{theirs.rule()}', expected that of '{opt.rule()}'"
+        if rule_of(opt) != rule_of(theirs):
+            pattern = f"^state: got the state of '{rule_of(theirs)}', expected that of '{rule_of(opt)}'"
             refused(ValueError, pattern, theirs.init(np.ones(SIZE)), opt=opt)
 
 

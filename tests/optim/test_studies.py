@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.optimizers import EVERYTHING, OWN, examples, make
 from reference.battery import GROUPS, SEGMENTS, SIZE
-from reference.cases import EVERYTHING, OWN, examples, make
 from reference.compare import assert_same_bits
 
 import optlab as ol
@@ -93,9 +93,9 @@ def test_sweeps(name: str, runs: int, dtype: Any) -> None:
     }
     optimizer = getattr(ol, name)
     for key, limits in {"momentum": (0.1, 0.9), "rho": (0, 0.9), "alpha": (0.1, 0.9), "momentum_decay": (0, 1)}.items():
-        if key in optimizer.RANGES:
+        if key in optimizer._ranges:
             given[key] = spread(*limits, runs)
-    if "beta1" in optimizer.RANGES:
+    if "beta1" in optimizer._ranges:
         given["betas"] = (spread(0, 0.95, runs), spread(0.5, 0.999, runs))
     if name == "LARS":
         given["trust_coefficient"] = spread(0.01, 1, runs)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference.cases import AROUND, CASES, EVERYTHING, OWN, make
+from cases.optimizers import AROUND, CASES, EVERYTHING, OWN, make
 from reference.stepping import SIZES, assert_path, assert_steps, data
 
 DTYPES = (np.float32, np.float64)

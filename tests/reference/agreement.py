@@ -14,11 +14,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from cases.optimizers import EVERYTHING, OWN, make
 
 import optlab as ol
 from optlab.layout import flat
 from reference.around import stages_of
-from reference.cases import EVERYTHING, OWN, make
 from reference.compare import eps
 from reference.optax_peers import IN_OPTAX, optax_step
 from reference.peers import IN_TORCH, default_dtype, torch_step

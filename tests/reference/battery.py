@@ -7,10 +7,11 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
+from cases.optimizers import COUPLED, DECOUPLED, EVERYTHING, OWN, Given, make
+
 import optlab as ol
 from optlab.layout import Layout, Segment, flat
 from reference.around import Stages
-from reference.cases import COUPLED, DECOUPLED, EVERYTHING, OWN, Given, make
 from reference.stepping import Array, Step, assert_close, data, steps
 
 SIZE, STEPS = 17, 3

@@ -7,12 +7,13 @@ import json
 from typing import Any
 
 import numpy as np
+from cases.optimizers import examples
 
 import optlab as ol
 from optlab import ops
 from optlab.kernels.select import cpu
 from optlab.layout import Segment
-from reference.cases import examples
+from optlab.optim.rule import state_names
 from reference.compare import digest
 from reference.losses_bits import of_losses
 
@@ -115,7 +116,7 @@ def of_steps(opt: ol.Optimizer, dtype: Any) -> str:
     state = noisy.init(x, layout)
     for grad, factor in zip(grads, (1.0, 0.5, 0.25), strict=True):
         noisy.step(x, grad, state, lr=opt.lr * factor)
-    return digest(x, *[state[name] for name in opt.state_names()])
+    return digest(x, *[state[name] for name in state_names(opt)])
 
 
 def of_perturbed(dtype: Any) -> str:

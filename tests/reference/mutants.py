@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from cases.optimizers import OPTIMIZERS
 
 from reference import around, optimizers
 from reference.battery import killer
@@ -17,7 +18,7 @@ from reference.mutants_around import AROUND_MUTANTS
 from reference.mutants_rules import RULE_MUTANTS
 from reference.optimizers import LAYERWISE, RULES
 
-COUNTING = ("SGD", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "LAMB")
+COUNTING = tuple(name for name, case in OPTIMIZERS.items() if case.late is not None)
 AHEAD = {"step_count_ahead": COUNTING, "step_count_behind": tuple(name for name in COUNTING if name != "SGD")}
 DECAYING = {"coupled", "decoupled", "clipped_after_decay", "decoupled_after_the_rule"}
 """Tables and mutants that leave the rules alone that see to the decay themselves."""

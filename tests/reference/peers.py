@@ -56,7 +56,7 @@ def torch_state(torch: Any, opt: ol.Optimizer, step: Step) -> Given:
     state = {name: torch.from_numpy(array.copy()) for name, array in step.state.items()}
     state["step"] = torch.tensor(float(step.t - 1))
     if isinstance(opt, ol.NAdam):
-        mu = [warm_momentum(i, opt.beta1, opt.momentum_decay) for i in range(1, step.t)]
+        mu = [warm_momentum(i, opt.betas[0], opt.momentum_decay) for i in range(1, step.t)]
         state["mu_product"] = torch.tensor(np.prod(mu))
     return state
 

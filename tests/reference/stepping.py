@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import optlab as ol
 from optlab.layout import Layout, flat
+from optlab.optim.rule import state_names
 from reference.around import Stages, stages_of, twin_step
 from reference.compare import assert_same_bits, assert_within
 from reference.optimizers import State
@@ -41,13 +42,13 @@ def stepped(opt: ol.Optimizer, x: Array, grads: list[Array], factors: Any = FACT
         opt.step(x, grad, state, lr=rate(opt, factor))
         assert_same_bits(grad, before)
         path.append(x.copy())
-    assert int(state["step"]) == len(grads) and all(np.isfinite(state[name]).all() for name in opt.state_names())
+    assert int(state["step"]) == len(grads) and all(np.isfinite(state[name]).all() for name in state_names(opt))
     return path
 
 
 def of_arrays(opt: ol.Optimizer, state: dict[str, Array]) -> State:
     """A state as exact numbers."""
-    return {name: exact(state[name], state[name].dtype) for name in opt.state_names()}
+    return {name: exact(state[name], state[name].dtype) for name in state_names(opt)}
 
 
 def assert_close(actual: Array, expected: Rounded) -> None:
@@ -78,9 +79,9 @@ def steps(opt: ol.Optimizer, x: Array, grads: list[Array], layout: Layout | None
     """Our steps one by one, under a schedule."""
     x, state, made = x.copy(), opt.init(x, layout), []
     for t, (grad, factor) in enumerate(zip(grads, FACTORS, strict=False), start=1):
-        before = x.copy(), grad, {name: state[name].copy() for name in opt.state_names()}
+        before = x.copy(), grad, {name: state[name].copy() for name in state_names(opt)}
         opt.step(x, grad, state, lr=opt.lr * factor)
-        after = {"x": x.copy()} | {name: state[name].copy() for name in opt.state_names()}
+        after = {"x": x.copy()} | {name: state[name].copy() for name in state_names(opt)}
         made.append(Step(t, opt.lr * factor, *before, after))
     return made
 

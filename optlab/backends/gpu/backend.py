@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import remedies
-from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StudySetup
+from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StepPlan, StudySetup
 from optlab.backends.current import device, on_gpu
 from optlab.backends.gpu import descend, gate, outside, training
 from optlab.backends.gpu.device import download, empty, upload
@@ -98,9 +98,7 @@ class GPUBackend:
         """See :class:`~optlab.backends.base.Backend`."""
         return Network(settings, dtype, X, y, frozen)
 
-    def study(
-        self, f: Evaluator, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
-    ) -> CompiledStudy:
+    def study(self, f: Evaluator, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> CompiledStudy:
         """See :class:`~optlab.backends.base.Backend`.
 
         Raises:
@@ -112,7 +110,7 @@ class GPUBackend:
         assert isinstance(f, DeviceLandscape)
         return descend.Study(f, plan, setup, arrays)
 
-    def outside_study(self, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
+    def outside_study(self, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> OutsideStudy:
         """See :class:`~optlab.backends.base.Backend`.
 
         Raises:
@@ -122,9 +120,9 @@ class GPUBackend:
         return outside.OutsideStudy(plan, setup, arrays)
 
 
-def _refuse(plan: Mapping[str, Any], setup: StudySetup) -> None:
+def _refuse(plan: StepPlan, setup: StudySetup) -> None:
     """What only the CPU does."""
     if setup.held:
         raise ValueError("trainable: got it for points on the GPU, expected None there; the CPU holds coordinates")
-    if plan["nonfinite"]:
+    if plan.nonfinite:
         raise ValueError("optimizer: got nonfinite='raise' or 'skip' on the GPU, expected 'propagate' there")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.base import StudySetup
+from optlab.backends.base import StepPlan, StudySetup
 from optlab.backends.gpu.device import Argument, device, download, kernel, upload
 from optlab.backends.gpu.landscape import Surface, block_of, rounded
 from optlab.backends.gpu.sources import Kernel
@@ -50,19 +50,17 @@ class DeviceStudy:
 
     Args:
         surface: The landscape.
-        plan: The dict of :func:`optlab.optim.plan.plan`.
+        plan: The optimizer's numbers.
         setup: The checked arguments of ``descend``.
         arrays: What it works on and fills, on the device; ``stop_step`` and ``stop_reason`` on the host.
     """
 
-    def __init__(
-        self, surface: Surface, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
-    ) -> None:
-        self.surface, self.plan, self.setup, self.arrays = surface, dict(plan), setup, arrays
+    def __init__(self, surface: Surface, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> None:
+        self.surface, self.plan, self.setup, self.arrays = surface, plan, setup, arrays
         self.step = setup.first_step
         self.any_active = True
-        self.segments = len(plan["sizes"])
-        self.own_rows = plan["parameters"].shape[1] > 1
+        self.segments = len(plan.sizes)
+        self.own_rows = plan.parameters.shape[1] > 1
         self.does = self._does()
         self._device: dict[str, Array] = {}  # what the table points to beside the caller's arrays
         self.table = upload(self._table())
@@ -79,11 +77,11 @@ class DeviceStudy:
             Does.LOOKS: setup.looks,
             Does.PERTURBS: jumps is not None,
             Does.MUST_DECREASE: self._must_decrease,
-            Does.CLIPS: math.isfinite(plan["clip_norm"]),
-            Does.PROJECTS: math.isfinite(plan["max_norm"]),
+            Does.CLIPS: math.isfinite(plan.clip_norm),
+            Does.PROJECTS: math.isfinite(plan.max_norm),
             Does.OWN_PARAMETERS: self.own_rows,
             Does.SEGMENTS: self.segments > 1,
-            Does.BYTES: plan["quantized"],
+            Does.BYTES: plan.quantized,
             Does.BATCHES: setup.batch_size > 0,
         }
         return sum(int(option) for option, on in given.items() if on)
@@ -100,8 +98,8 @@ class DeviceStudy:
         setup, arrays = self.setup, self.arrays
         rules, jumps = setup.stops, setup.perturbation
         kinds = [[cpu.stop_kinds.index(rule.kind), rule.below] for rule in rules]
-        states = list(cpu.rule_states(self.plan["rule"]))
-        scales = [f"{name}_scale" for name in states] if self.plan["quantized"] else []
+        states = list(cpu.rule_states(self.plan.rule))
+        scales = [f"{name}_scale" for name in states] if self.plan.quantized else []
         pointers = [
             self.surface.coefficients,
             self.surface.rotation,
@@ -116,8 +114,8 @@ class DeviceStudy:
             self._numbers("gradient_noise", [] if setup.gradient_noise is None else setup.gradient_noise),
             self._own("stop_kinds", np.array(kinds, np.int64)),
             self._numbers("stop_numbers", [self._stop_numbers(rule) for rule in rules]),
-            self._own("ends", np.cumsum(self.plan["sizes"])),
-            self._own("parameters", np.ascontiguousarray(self.plan["parameters"].transpose(0, 2, 1))),
+            self._own("ends", np.cumsum(self.plan.sizes)),
+            self._own("parameters", np.ascontiguousarray(self.plan.parameters.transpose(0, 2, 1))),
             self._numbers("numbers", self._real_numbers()),
             self._own("progress", np.array([1, setup.first_step, 0])),
         ]
@@ -145,7 +143,7 @@ class DeviceStudy:
     def _real_numbers(self) -> list[float]:
         jumps = self.setup.perturbation
         jump = [0.0, 0.0, 0.0] if jumps is None else [jumps.radius, jumps.grad_norm, jumps.decrease or 0.0]
-        return [self.setup.noise, *jump, self.plan["clip_norm"], self.plan["max_norm"]]
+        return [self.setup.noise, *jump, self.plan.clip_norm, self.plan.max_norm]
 
     # ---------------------------------------------------------------- steps
 
@@ -173,11 +171,9 @@ class DeviceStudy:
 class Study(DeviceStudy):
     """A study of a landscape in compiled code; see :class:`optlab.backends.base.CompiledStudy`."""
 
-    def __init__(
-        self, surface: Surface, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
-    ) -> None:
+    def __init__(self, surface: Surface, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> None:
         super().__init__(surface, plan, setup, arrays)
-        self.kernel = study_kernel(surface, plan["rule"], self.does, plan["flags"])
+        self.kernel = study_kernel(surface, plan.rule, self.does, plan.flags)
         self._slab(0, False)  # compiles, so that the first step that is timed is one
 
     def advance(self, steps: int, factors: NDArray[np.float64]) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from optlab.backends.base import StudySetup
+from optlab.backends.base import StepPlan, StudySetup
 from optlab.backends.gpu import gate
 from optlab.backends.gpu.descend import DeviceStudy, Does
 from optlab.backends.gpu.device import device, download, kernel
@@ -29,11 +28,11 @@ class OutsideStudy(DeviceStudy):
         arrays: What it works on and fills, on the device; ``stop_step`` and ``stop_reason`` on the host.
     """
 
-    def __init__(self, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]) -> None:
+    def __init__(self, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> None:
         dtype, dim = arrays["last"].dtype, setup.dim
         super().__init__(Surface(f"Given<{gate.cpp(dtype)}, {dim}>", dim, (None, None), dtype), plan, setup, arrays)
         self.begins = begin_kernel(dtype, dim, self.does)
-        self.ends = end_kernel(dtype, dim, self.plan["rule"], self.does, self.plan["flags"])
+        self.ends = end_kernel(dtype, dim, self.plan.rule, self.does, self.plan.flags)
 
     def begin(self, value: Array, grad: Array) -> bool:
         """See :class:`~optlab.backends.base.OutsideStudy`.

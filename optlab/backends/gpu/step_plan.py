@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.backends.base import StepPlan
 from optlab.backends.gpu.device import upload
 from optlab.kernels.select import cpu
 
@@ -51,21 +52,21 @@ class Tables:
 
 
 class Plan:
-    """From the dict of :func:`optlab.optim.plan.plan`."""
+    """An optimizer's numbers, and what launches make of them."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self.given = dict(given)
-        self.rule: str = given["rule"]
-        self.quantized: bool = given["quantized"]
-        self.flags: int = given["flags"]
-        self.list: bool = given["list"]
-        self.runs_axis: bool = given["runs_axis"]
-        self.clip_norm, self.max_norm = float(given["clip_norm"]), float(given["max_norm"])
+    def __init__(self, given: StepPlan) -> None:
+        self.given = given
+        self.rule = given.rule
+        self.quantized = given.quantized
+        self.flags = given.flags
+        self.list = given.list
+        self.runs_axis = given.runs_axis
+        self.clip_norm, self.max_norm = given.clip_norm, given.max_norm
         self.clips, self.projects = math.isfinite(self.clip_norm), math.isfinite(self.max_norm)
         self.layerwise = cpu.rule_layerwise(self.rule)
-        self.sigma, self.seed = math.sqrt(given["noise"]), int(given["seed"])
-        self.own_rows = int(given["parameters"].shape[1])
-        self.tables = Tables(given["sizes"])
+        self.sigma, self.seed = math.sqrt(given.noise), given.seed
+        self.own_rows = given.parameters.shape[1]
+        self.tables = Tables(given.sizes)
 
     def constants(
         self, dtype: Any, first: int, factors: NDArray[np.float64], rates: Sequence[float] | None = None

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.base import StudySetup
+from optlab.backends.base import StepPlan, StudySetup
 from optlab.backends.gpu import step_launches, vectors
 from optlab.backends.gpu.device import device, download, empty, upload
 from optlab.backends.gpu.network import Batch, Draws, Network
@@ -34,7 +34,7 @@ class Study:
 
     Args:
         network: The network on its data.
-        plan: The dict of :func:`optlab.optim.plan.plan`.
+        plan: The optimizer's numbers.
         setup: The checked arguments of ``descend``.
         arrays: What it works on and fills, on the device; ``stop_step`` and ``stop_reason`` on the host.
 
@@ -42,9 +42,7 @@ class Study:
         ValueError: the study asks for what networks on the GPU do not have.
     """
 
-    def __init__(
-        self, network: Network, plan: Mapping[str, Any], setup: StudySetup, arrays: Mapping[str, Array]
-    ) -> None:
+    def __init__(self, network: Network, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> None:
         _refuse(setup)
         self.network, self.setup, self.arrays = network, setup, arrays
         self.step = setup.first_step
@@ -55,7 +53,7 @@ class Study:
         self.norm_room = empty(dim, network.dtype)
         self.graph = upload(np.zeros(3, np.int64))
         self._make_tables()
-        names = list(cpu.rule_states(plan["rule"]))
+        names = list(cpu.rule_states(plan.rule))
         names += [f"{name}_scale" for name in names if self.plan.quantized]
         bound = bind(self.plan, [arrays["last"]], [self.grad], [arrays[name] for name in names], names)
         draws = step_launches.Draws(setup.noise, setup.seed, setup.first_run)

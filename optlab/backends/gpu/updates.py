@@ -65,7 +65,7 @@ class Updater:
             raise ValueError("state: 'format' is no array of text")
         key = str(text)
         if key not in self._plans:
-            self._plans[key] = Plan(optimizer.plan_of(text))
+            self._plans[key] = Plan(optimizer._plan_of(text))
         return self._plans[key]
 
     def bound(self, plan: Plan, x: Any, grad: Any, state: State) -> Bound:

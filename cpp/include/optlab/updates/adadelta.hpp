@@ -8,6 +8,8 @@ struct Adadelta : DividingRule {
   enum Parameter { lr, rho, epsilon, parameters };
   enum Constant { rate, keep, fresh, eps, constants };
   static constexpr int states = 2;
+  static constexpr const char* state_names = "square_avg,acc_delta";
+  static constexpr const char* parameter_names = "lr,rho,eps";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64, T* c) {
     c[rate] = p[lr];

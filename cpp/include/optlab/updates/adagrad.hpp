@@ -8,6 +8,8 @@ struct Adagrad : DividingRule {
   enum Parameter { lr, lr_decay, epsilon, parameters };
   enum Constant { rate, eps, constants };
   static constexpr int states = 1;
+  static constexpr const char* state_names = "sum";
+  static constexpr const char* parameter_names = "lr,lr_decay,eps";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64 step, T* c) {
     c[rate] = p[lr] / (1.0 + p[lr_decay] * static_cast<double>(step));

@@ -27,6 +27,8 @@ struct Adam : DividingRule {
   enum Parameter { lr, beta1, beta2, epsilon, bias_correction, parameters };
   enum Constant { rate = Moments::constants, root, eps, constants };
   static constexpr int states = 2 + amsgrad;
+  static constexpr const char* state_names = amsgrad ? "exp_avg,exp_avg_sq,max_exp_avg_sq" : "exp_avg,exp_avg_sq";
+  static constexpr const char* parameter_names = "lr,beta1,beta2,eps,bias_correction";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64 step, T* c) {
     const double t = static_cast<double>(step + 1);

@@ -8,6 +8,8 @@ struct Adamax : DividingRule {
   enum Parameter { lr, beta1, beta2, epsilon, parameters };
   enum Constant { rate, keep1, fresh1, keep2, eps, constants };
   static constexpr int states = 2;
+  static constexpr const char* state_names = "exp_avg,exp_inf";
+  static constexpr const char* parameter_names = "lr,beta1,beta2,eps";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64 step, T* c) {
     c[rate] = p[lr] / one_minus_power(p[beta1], static_cast<double>(step + 1));

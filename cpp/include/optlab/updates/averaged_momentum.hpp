@@ -8,6 +8,8 @@ struct AveragedMomentum : ElementRule {
   enum Parameter { lr, momentum, parameters };
   enum Constant { rate, keep, fresh, constants };
   static constexpr int states = 1;
+  static constexpr const char* state_names = "exp_avg";
+  static constexpr const char* parameter_names = "lr,momentum";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64, T* c) {
     c[rate] = p[lr];

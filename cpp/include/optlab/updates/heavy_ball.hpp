@@ -8,6 +8,8 @@ namespace optlab {
 struct HeavyBall : ElementRule {
   enum Parameter { lr, momentum, parameters };
   static constexpr int states = 1, constants = parameters;
+  static constexpr const char* state_names = "delta";
+  static constexpr const char* parameter_names = "lr,momentum";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64, T* c) {
     c[lr] = p[lr];

@@ -10,6 +10,8 @@ struct Lamb : LayerwiseRule {
   enum Parameter { lr, beta1, beta2, epsilon, own_decay, parameters };
   enum Constant { rate = Moments::constants, mean, root, eps, decay, first, last, constants };
   static constexpr int states = 2;
+  static constexpr const char* state_names = "exp_avg,exp_avg_sq";
+  static constexpr const char* parameter_names = "lr,beta1,beta2,eps,weight_decay";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64 step, T* c) {
     const double t = static_cast<double>(step + 1);

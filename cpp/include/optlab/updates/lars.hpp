@@ -9,6 +9,8 @@ struct Lars : LayerwiseRule {
   enum Parameter { lr, momentum, trust_coefficient, own_decay, epsilon, parameters };
   enum Constant { rate, inertia, trust, decay, eps, first, last, constants };
   static constexpr int states = 1;
+  static constexpr const char* state_names = "momentum_buffer";
+  static constexpr const char* parameter_names = "lr,momentum,trust_coefficient,weight_decay,eps";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64, T* c) {
     for (int k = 0; k < parameters; ++k) c[k] = p[k];

@@ -1,4 +1,4 @@
-// THE list of update rules: X(name, functor, names of its state arrays, names of its hyperparameters in order).
+// THE list of update rules: X(name, functor). A functor names its states and hyperparameters, in their order.
 #pragma once
 #include "adadelta.hpp"
 #include "adagrad.hpp"
@@ -13,31 +13,22 @@
 #include "sgd.hpp"
 #include "sparse_adam.hpp"
 
-namespace optlab {
-// A comma inside a template would end a macro's argument.
-using RmsPropPlain = RmsProp<false, false>;
-using RmsPropMomentum = RmsProp<false, true>;
-using RmsPropCentered = RmsProp<true, false>;
-using RmsPropCenteredMomentum = RmsProp<true, true>;
-}  // namespace optlab
-
-#define OPTLAB_UPDATES(X)                                                                                \
-  X(sgd, Sgd, "", "lr,momentum,dampening")                                                               \
-  X(sgd_momentum, SgdMomentum, "momentum_buffer", "lr,momentum,dampening")                               \
-  X(sgd_nesterov, SgdNesterov, "momentum_buffer", "lr,momentum,dampening")                               \
-  X(heavy_ball, HeavyBall, "delta", "lr,momentum")                                                       \
-  X(averaged_momentum, AveragedMomentum, "exp_avg", "lr,momentum")                                       \
-  X(adagrad, Adagrad, "sum", "lr,lr_decay,eps")                                                          \
-  X(adadelta, Adadelta, "square_avg,acc_delta", "lr,rho,eps")                                            \
-  X(rmsprop, RmsPropPlain, "square_avg", "lr,alpha,eps,momentum")                                        \
-  X(rmsprop_momentum, RmsPropMomentum, "square_avg,momentum_buffer", "lr,alpha,eps,momentum")            \
-  X(rmsprop_centered, RmsPropCentered, "square_avg,grad_avg", "lr,alpha,eps,momentum")                   \
-  X(rmsprop_centered_momentum, RmsPropCenteredMomentum, "square_avg,grad_avg,momentum_buffer",           \
-    "lr,alpha,eps,momentum")                                                                             \
-  X(adam, Adam<false>, "exp_avg,exp_avg_sq", "lr,beta1,beta2,eps,bias_correction")                       \
-  X(adam_amsgrad, Adam<true>, "exp_avg,exp_avg_sq,max_exp_avg_sq", "lr,beta1,beta2,eps,bias_correction") \
-  X(adamax, Adamax, "exp_avg,exp_inf", "lr,beta1,beta2,eps")                                             \
-  X(nadam, NAdam, "exp_avg,exp_avg_sq", "lr,beta1,beta2,eps,momentum_decay")                             \
-  X(sparse_adam, SparseAdam, "exp_avg,exp_avg_sq", "lr,beta1,beta2,eps")                                 \
-  X(lars, Lars, "momentum_buffer", "lr,momentum,trust_coefficient,weight_decay,eps")                     \
-  X(lamb, Lamb, "exp_avg,exp_avg_sq", "lr,beta1,beta2,eps,weight_decay")
+#define OPTLAB_UPDATES(X)                           \
+  X(sgd, Sgd)                                       \
+  X(sgd_momentum, SgdMomentum)                      \
+  X(sgd_nesterov, SgdNesterov)                      \
+  X(heavy_ball, HeavyBall)                          \
+  X(averaged_momentum, AveragedMomentum)            \
+  X(adagrad, Adagrad)                               \
+  X(adadelta, Adadelta)                             \
+  X(rmsprop, RmsProp<false, false>)                 \
+  X(rmsprop_momentum, RmsProp<false, true>)         \
+  X(rmsprop_centered, RmsProp<true, false>)         \
+  X(rmsprop_centered_momentum, RmsProp<true, true>) \
+  X(adam, Adam<false>)                              \
+  X(adam_amsgrad, Adam<true>)                       \
+  X(adamax, Adamax)                                 \
+  X(nadam, NAdam)                                   \
+  X(sparse_adam, SparseAdam)                        \
+  X(lars, Lars)                                     \
+  X(lamb, Lamb)

@@ -10,6 +10,8 @@ struct NAdam : DividingRule {
   enum Parameter { lr, beta1, beta2, epsilon, momentum_decay, parameters };
   enum Constant { now = Moments::constants, ahead, root, eps, constants };
   static constexpr int states = 2;
+  static constexpr const char* state_names = "exp_avg,exp_avg_sq";
+  static constexpr const char* parameter_names = "lr,beta1,beta2,eps,momentum_decay";
 
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64 step, T* c) {

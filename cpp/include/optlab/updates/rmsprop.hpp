@@ -10,6 +10,10 @@ struct RmsProp : DividingRule {
   enum Parameter { lr, alpha, epsilon, momentum, parameters };
   enum Constant { rate, keep, fresh, eps, inertia, constants };
   static constexpr int states = 1 + centered + with_momentum;
+  static constexpr const char* state_names =
+      centered ? (with_momentum ? "square_avg,grad_avg,momentum_buffer" : "square_avg,grad_avg")
+               : (with_momentum ? "square_avg,momentum_buffer" : "square_avg");
+  static constexpr const char* parameter_names = "lr,alpha,eps,momentum";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64, T* c) {
     c[rate] = p[lr];

@@ -7,6 +7,7 @@ namespace optlab {
 
 struct SgdConstants : ElementRule {
   enum Parameter { lr, momentum, dampening, parameters };
+  static constexpr const char* parameter_names = "lr,momentum,dampening";
   static constexpr int constants = parameters;
   /// The first step starts the velocity with the whole gradient, as PyTorch does.
   template <class T>
@@ -19,6 +20,7 @@ struct SgdConstants : ElementRule {
 
 struct Sgd : SgdConstants {
   static constexpr int states = 0;
+  static constexpr const char* state_names = "";
   template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T*, const T* c) {
     x = x - c[lr] * g;
@@ -27,6 +29,7 @@ struct Sgd : SgdConstants {
 
 struct SgdMomentum : SgdConstants {
   static constexpr int states = 1;
+  static constexpr const char* state_names = "momentum_buffer";
   template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[momentum] * s[0] + c[dampening] * g;
@@ -36,6 +39,7 @@ struct SgdMomentum : SgdConstants {
 
 struct SgdNesterov : SgdConstants {
   static constexpr int states = 1;
+  static constexpr const char* state_names = "momentum_buffer";
   template <bool rare, class T>
   static OPTLAB_HD void step(T& x, T g, T* s, const T* c) {
     s[0] = c[momentum] * s[0] + c[dampening] * g;

@@ -9,6 +9,8 @@ struct SparseAdam : DividingRule {
   enum Parameter { lr, beta1, beta2, epsilon, parameters };
   enum Constant { rate = Moments::constants, eps, constants };
   static constexpr int states = 2;
+  static constexpr const char* state_names = "exp_avg,exp_avg_sq";
+  static constexpr const char* parameter_names = "lr,beta1,beta2,eps";
   template <class T>
   static OPTLAB_HD void prepare(const T* p, i64 step, T* c) {
     const double t = static_cast<double>(step + 1);

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from optlab.backends.base import StepPlan
 from optlab.kernels.select import cpu
-from optlab.layout import Segment
+from optlab.layout import Layout, Segment
+from optlab.optim.rule import checked, rule_of, values_of
 from optlab.optim.state_format import Format
 
 if TYPE_CHECKING:
     from optlab.optim.optimizer import Optimizer
+
+NONFINITE = ("propagate", "raise", "skip")
+"""What a gradient that is NaN or infinite may do, by the numbers that compiled code has for it."""
 
 Group = tuple[str, tuple[tuple[str, Any], ...]]
 """A pattern of segment names and the hyperparameters that differ there."""
@@ -37,19 +42,28 @@ def groups_of(opt: Optimizer) -> tuple[Group, ...]:
 
 
 def _checked_group(opt: Optimizer, pattern: str, given: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    names = opt.values()
+    names = values_of(opt)
     for name in given:
         if name not in names:
             raise ValueError(f"groups: got {name!r} for {pattern!r}, expected one of {', '.join(sorted(names))}")
     if "lr" in given and np.min(names["lr"]) == 0:
         raise ValueError(f"groups: got lr for {pattern!r}, expected an optimizer whose own lr is above 0")
-    group = {name: opt.checked(name, value) for name, value in given.items()}
-    if opt.replaced(group).rule() != opt.rule():  # one rule serves all segments
+    group = {name: checked(opt, name, value) for name, value in given.items()}
+    if rule_of(opt._replaced(group)) != rule_of(opt):  # one rule serves all segments
         raise ValueError(f"groups: got momentum for {pattern!r}, expected an optimizer with momentum")
     return tuple(group.items())
 
 
-def plan(opt: Optimizer, layout: Format) -> dict[str, Any]:
+def study_plan(opt: Optimizer, layout: Layout) -> StepPlan:
+    """What a study of many runs needs to know.
+
+    Raises:
+        ValueError: a pattern of ``groups`` matches no segment.
+    """
+    return step_plan(opt, Format(opt._kind(), runs_axis=True, list=False, layout=layout))
+
+
+def step_plan(opt: Optimizer, layout: Format) -> StepPlan:
     """What the compiled step needs to know, for states of this layout.
 
     Raises:
@@ -61,24 +75,24 @@ def plan(opt: Optimizer, layout: Format) -> dict[str, Any]:
             names = ", ".join(segment.name for segment in layout.layout[:5])
             raise ValueError(f"groups: {pattern!r} matches no segment of the layout ({names}{' …'[: len(names)]})")
     table = _table(opt, layout)
-    return {
-        "rule": opt.rule(),
-        "flags": _flags(opt, table),
-        "quantized": opt.quantized,
-        "nonfinite": opt.NONFINITE.index(opt.nonfinite),
-        "clip_norm": math.inf if opt.clip_norm is None else opt.clip_norm,
-        "max_norm": math.inf if opt.max_norm is None else opt.max_norm,
-        "sizes": [segment.size for segment in layout.layout],
-        "parameters": table,
-        "runs_axis": layout.runs_axis,
-        "list": layout.list,
-        "noise": opt.noise,
-        "seed": opt.seed,
-    }
+    return StepPlan(
+        rule=rule_of(opt),
+        flags=_flags(opt, table),
+        quantized=opt._quantized,
+        nonfinite=NONFINITE.index(opt.nonfinite),
+        clip_norm=math.inf if opt.clip_norm is None else opt.clip_norm,
+        max_norm=math.inf if opt.max_norm is None else opt.max_norm,
+        sizes=tuple(segment.size for segment in layout.layout),
+        parameters=table,
+        runs_axis=layout.runs_axis,
+        list=layout.list,
+        noise=opt.noise,
+        seed=opt.seed,
+    )
 
 
 def _names(opt: Optimizer) -> list[str]:
-    return [*cpu.around_parameters, *cpu.rule_parameters(opt.rule())]
+    return [*cpu.around_parameters, *cpu.rule_parameters(rule_of(opt))]
 
 
 def _table(opt: Optimizer, layout: Format) -> NDArray[np.float64]:
@@ -103,10 +117,10 @@ def _group(opt: Optimizer, segment: Segment) -> int | None:
 
 def _row(opt: Optimizer, number: int | None) -> list[Any]:
     """The hyperparameters of a group, around the rule and its own, in the order of the C++ list."""
-    base = opt.values()
+    base = values_of(opt)
     group = {} if number is None else dict(cast("tuple[Group, ...]", opt.groups)[number][1])
     values = base | group
-    own = cpu.rule_parameters(opt.rule())
+    own = cpu.rule_parameters(rule_of(opt))
     decay = 0.0 if "weight_decay" in own else values.get("weight_decay", 0.0)  # a rule may see to the decay itself
     around = {
         # A factor, since a schedule or an override replaces the optimizer's learning rate, not the group's.
@@ -129,4 +143,4 @@ def _flags(opt: Optimizer, table: NDArray[np.float64]) -> int:
     flags |= cpu.WEIGHT_DECAY if column["weight_decay"].any() else 0
     guard = column["l1"].any() or np.isfinite(column["clip_value"]).any()
     flags |= cpu.GUARD if guard else 0
-    return flags | (cpu.RARE if cpu.rule_divides(opt.rule()) and not column["eps"].all() else 0)
+    return flags | (cpu.RARE if cpu.rule_divides(rule_of(opt)) and not column["eps"].all() else 0)
