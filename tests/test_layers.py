@@ -143,7 +143,8 @@ def test_wrong_imports_are_found(name: str, tmp_path: Path) -> None:
     assert said in violations(root)
 
 
-HEAVY = ("matplotlib", "scipy", "typer", "rich", "torch", "jax", "sklearn", "optuna", "pybind11", "pandas")
+HEAVY = ("matplotlib", "scipy", "typer", "rich", "torch", "jax", "sklearn", "optuna", "pybind11", "pandas", "cupy")
+HEAVY += ("optlab.backends.gpu",)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 // Batch normalization of a matrix (rows x columns), its gradients and the derivatives of both in a direction, with
-// statistics of the batch or (eval) given ones. The formulas are those of cpu/batch_norm.cpp; optlab/backends/gpu/batch_norm.py
-// says what stands in which argument.
+// statistics of the batch or (eval) given ones. The formulas are those of cpu/batch_norm.cpp;
+// optlab/backends/gpu/batch_norm.py says what stands in which argument.
 #include "cuda/columns.cuh"
 #include "optlab/normalization.hpp"
 

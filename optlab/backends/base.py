@@ -156,6 +156,18 @@ class OutsideStudy(AnyStudy, Protocol):
         """Takes the step that :meth:`begin` began."""
 
 
+class Updater(Protocol):
+    """An optimizer's steps."""
+
+    def step(self, optimizer: Any, x: Any, grad: Any, state: dict[str, Array], rates: list[float] | None) -> None:
+        """See :meth:`optlab.optim.Optimizer.step`."""
+
+    def step_rows(
+        self, optimizer: Any, x: Any, rows: Array, grad: Any, state: dict[str, Array], rates: list[float] | None
+    ) -> None:
+        """See :meth:`optlab.optim.SparseAdam.step`."""
+
+
 class Backend(Protocol):
     """Where a computation takes place. Landscapes and studies ask this, and never where that is."""
 
@@ -174,11 +186,17 @@ class Backend(Protocol):
     def check_point(self, x: Array, name: str) -> None:
         """Refuses what is no float32 or float64 array ``(dim,)`` or ``(runs, dim)`` that is computed here."""
 
+    def check_array(self, x: Array, name: str) -> None:
+        """Refuses what is no array of floats in one piece of memory."""
+
     def checked(self, array: Array, name: str) -> Array:
         """A caller's array as kernels take it here."""
 
     def empty(self, shape: int | tuple[int, ...], dtype: DType) -> Array:
         """Memory for kernels here."""
+
+    def zeros(self, shape: int | tuple[int, ...], dtype: DType) -> Array:
+        """The same, of zeros."""
 
     def upload(self, array: NDArray[Any]) -> Array:
         """An array of our own, made by NumPy, as kernels take it here."""
@@ -188,6 +206,9 @@ class Backend(Protocol):
 
     def returned(self, array: Array, out: Array | None = None) -> Array:
         """A result as the caller gets it, in ``out`` where that is given."""
+
+    def updater(self, rule: str) -> Updater:
+        """What takes the steps of a rule of the C++ list."""
 
     def evaluators(self, dtype: DType) -> Evaluators:
         """What makes evaluators here."""

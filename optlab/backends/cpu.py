@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import remedies
-from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StepPlan, StudySetup
+from optlab.backends.base import (
+    CompiledStudy,
+    Evaluator,
+    Evaluators,
+    Frozen,
+    OutsideStudy,
+    StepPlan,
+    StudySetup,
+    Updater,
+)
 from optlab.kernels.select import cpu
 from optlab.typing import Array, DType
 
@@ -25,6 +34,10 @@ class CPUBackend:
         """See :class:`~optlab.backends.base.Backend`."""
         remedies.check_point(x, name)
 
+    def check_array(self, x: Array, name: str) -> None:
+        """See :class:`~optlab.backends.base.Backend`."""
+        cpu.check_array(x, name)
+
     def checked(self, array: Array, name: str) -> Array:
         """See :class:`~optlab.backends.base.Backend`."""
         return array
@@ -32,6 +45,10 @@ class CPUBackend:
     def empty(self, shape: int | tuple[int, ...], dtype: DType) -> Array:
         """See :class:`~optlab.backends.base.Backend`."""
         return np.empty(shape, dtype)
+
+    def zeros(self, shape: int | tuple[int, ...], dtype: DType) -> Array:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return np.zeros(shape, dtype)
 
     def upload(self, array: NDArray[Any]) -> Array:
         """See :class:`~optlab.backends.base.Backend`."""
@@ -44,6 +61,11 @@ class CPUBackend:
     def returned(self, array: Array, out: Array | None = None) -> Array:
         """See :class:`~optlab.backends.base.Backend`."""
         return array
+
+    def updater(self, rule: str) -> Updater:
+        """See :class:`~optlab.backends.base.Backend`."""
+        updater: Updater = cpu.Updater(rule)
+        return updater
 
     def evaluators(self, dtype: DType) -> Evaluators:
         """See :class:`~optlab.backends.base.Backend`."""

@@ -75,8 +75,8 @@ class AdamW8bit(AdamW):
             raise TypeError(f"x: got dtype {like.dtype}, expected float32, since the state is in bytes")
         runs = like.shape[:1] if described.runs_axis and len(like.shape) > 1 else ()
         blocks = sum(-(-segment.size // BLOCK) for segment in described.layout)
-        state: State = {name: like.zeros(like.shape, np.uint8) for name in state_names(self)}
-        return state | {f"{name}_scale": like.zeros((*runs, blocks), np.float32) for name in state_names(self)}
+        state: State = {name: like.zeros(like.shape, np.dtype(np.uint8)) for name in state_names(self)}
+        return state | {f"{name}_scale": like.zeros((*runs, blocks), like.dtype) for name in state_names(self)}
 
     def _unpacked(self, state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """See :class:`optlab.optim.rule.Rule`: the float32 numbers that the bytes stand for."""

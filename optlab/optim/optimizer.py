@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal, cast
@@ -10,9 +9,8 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.base import StepPlan
-from optlab.backends.current import on_gpu
-from optlab.backends.gpu.updates import Updater
+from optlab.backends import home_of
+from optlab.backends.base import StepPlan, Updater
 from optlab.checks import integer, real
 from optlab.kernels.select import cpu
 from optlab.layout import Segment
@@ -20,7 +18,7 @@ from optlab.optim import state_format
 from optlab.optim.hyperparameters import PerRun, rates
 from optlab.optim.keywords import Named
 from optlab.optim.point import Point, State, first_of, segments_of
-from optlab.optim.rule import Rule, checked, state_names, values_of
+from optlab.optim.rule import Rule, checked, rule_of, values_of
 from optlab.optim.table import NONFINITE, Group, groups_of, step_plan
 from optlab.refusals import one_of
 
@@ -159,10 +157,15 @@ class Optimizer(Rule, metaclass=Named):
                 another optimizer, layout or version, or ``nonfinite`` is not "propagate" for CuPy arrays.
             FloatingPointError: a gradient is not finite, and ``nonfinite`` is "raise".
         """
-        updater = self._gpu_updater if on_gpu(first_of(x)) else self._updater
+        updater = self._updater if type(x) is np.ndarray else self._updater_for(first_of(x))
         updater.step(self, x, grad, state, rates(lr))
 
-    @functools.cached_property
-    def _gpu_updater(self) -> Updater:
-        """What takes the steps of CuPy arrays; made when it is first wanted, and not pickled."""
-        return Updater(state_names(self))
+    def _updater_for(self, x: Any) -> Updater:
+        """What takes the steps of arrays like this one; those of CuPy's are made when first wanted, and not pickled."""
+        home = home_of(x)
+        if home is home_of(None):
+            return cast("Updater", self._updater)
+        made: dict[Any, Updater] = self.__dict__.setdefault("_updaters", {})
+        if home not in made:
+            made[home] = home.updater(rule_of(self))
+        return made[home]

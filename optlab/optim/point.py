@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
-import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.current import on_gpu
-from optlab.backends.gpu import device as gpu
-from optlab.backends.gpu import gate
-from optlab.kernels.select import cpu
+from optlab.backends import home_of
 from optlab.layout import Layout, Segment, checked, flat
 from optlab.remedies import remedy
 
@@ -25,7 +21,7 @@ class Like:
 
     def __init__(self, shape: tuple[int, ...], array: Any) -> None:
         self.shape, self.dtype = shape, array.dtype
-        self.zeros: Callable[..., NDArray[Any]] = gpu.zeros if on_gpu(array) else np.zeros
+        self.zeros = home_of(array).zeros
 
 
 def first_of(x: Point) -> Any:
@@ -50,7 +46,7 @@ def segments_of(x: Point, layout: Sequence[Segment] | None, runs_axis: bool) -> 
 def check_array(x: Any, name: str) -> None:
     """Refuses what is no array of floats in one piece of memory, on either device."""
     try:
-        (gate.check_point if on_gpu(x) else cpu.check_array)(x, name)
+        home_of(x).check_array(x, name)
     except TypeError as error:
         raise TypeError(f"{error}{remedy(name, x)}") from None
 

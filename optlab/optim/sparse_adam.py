@@ -8,7 +8,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.current import on_gpu
 from optlab.optim.adam import BETA_RANGES, Betas, WithBetas
 from optlab.optim.hyperparameters import POSITIVE, PerRun, rates
 from optlab.optim.point import Point, State
@@ -97,6 +96,5 @@ class SparseAdam(WithBetas):
         """
         if rows is None:
             return super().step(x, grad, state, lr=lr)
-        updater = self._gpu_updater if on_gpu(x) else self._updater
-        updater.step_rows(self, x, rows, grad, state, rates(lr))
+        self._updater_for(x).step_rows(self, x, rows, grad, state, rates(lr))
         return None

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cases.landscapes import CASES
+from cases.optimizers import by_rule
 from gpu.emulated import EmulatedDevice
-from gpu.studies import RULES
-from landscapes.test_landscapes import CASES
 
 import optlab as ol
 from optlab.backends.gpu.device import upload, using
 
+RULES = by_rule()
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- what runs on a GPU: cd tests && python -m gpu.table -->\n", "<!-- end -->\n"
 GPU, CPU, NEITHER = "yes", "CPU only", "–"

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gpu.studies import AROUND, FEATURES, RULES, STRICT, per_run, saddle, segmented, starts
+from cases.optimizers import by_rule
+from gpu.studies import AROUND, FEATURES, STRICT, per_run, saddle, segmented, starts
 from gpu.test_descend import both
 from reference.compare import assert_same_bits
 
@@ -16,6 +17,8 @@ from optlab.backends.gpu.landscape import MOST
 
 DTYPES = (np.float32, np.float64)
 RUNS = 37
+
+RULES = by_rule()
 
 
 def custom(dim: int = 7, seen: list[Any] | None = None) -> ol.landscapes.Custom:

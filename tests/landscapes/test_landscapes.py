@@ -41,7 +41,7 @@ def test_the_table_names_every_public_landscape() -> None:
 
 def test_every_kind_of_the_compiled_list_stands_for_itself_on_the_gpu() -> None:
     listed = re.findall(r"X\((\w+), \w+\) *\\?$", LIST.read_text(), re.MULTILINE)
-    assert len(listed) >= 15 and {f.kind for f in compiled().values()} == set(listed)
+    assert len(listed) >= 15 and {f.kind for f in compiled().values()} - {None} == set(listed)
 
 
 # ---------------------------------------------------------------- against the formula

@@ -9,12 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import remedies
-from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, Frozen, OutsideStudy, StepPlan, StudySetup
+from optlab.backends.base import (
+    CompiledStudy,
+    Evaluator,
+    Evaluators,
+    Frozen,
+    OutsideStudy,
+    StepPlan,
+    StudySetup,
+    Updater,
+)
 from optlab.backends.current import device, on_gpu
-from optlab.backends.gpu import descend, gate, outside, training
-from optlab.backends.gpu.device import download, empty, upload
+from optlab.backends.gpu import descend, gate, outside, training, updates
+from optlab.backends.gpu.device import download, empty, upload, zeros
 from optlab.backends.gpu.landscape import DeviceLandscape, DeviceLandscapes
 from optlab.backends.gpu.network import Network
+from optlab.kernels.select import cpu
 from optlab.typing import Array, DType
 
 
@@ -49,6 +59,10 @@ class GPUBackend:
         if x.ndim not in (1, 2):
             raise ValueError(f"{name}: got {x.ndim} dimensions, expected (dim,) or (runs, dim)")
 
+    def check_array(self, x: Array, name: str) -> None:
+        """See :class:`~optlab.backends.base.Backend`."""
+        gate.check_point(x, name)
+
     def checked(self, array: Array, name: str) -> Array:
         """See :class:`~optlab.backends.base.Backend`.
 
@@ -63,6 +77,10 @@ class GPUBackend:
     def empty(self, shape: int | tuple[int, ...], dtype: DType) -> Array:
         """See :class:`~optlab.backends.base.Backend`."""
         return empty(shape, dtype)
+
+    def zeros(self, shape: int | tuple[int, ...], dtype: DType) -> Array:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return zeros(shape, dtype)
 
     def upload(self, array: NDArray[Any]) -> Array:
         """See :class:`~optlab.backends.base.Backend`."""
@@ -87,6 +105,10 @@ class GPUBackend:
             return download(array)
         out[...] = download(array)
         return out
+
+    def updater(self, rule: str) -> Updater:
+        """See :class:`~optlab.backends.base.Backend`."""
+        return updates.Updater(list(cpu.rule_states(rule)))
 
     def evaluators(self, dtype: DType) -> Evaluators:
         """See :class:`~optlab.backends.base.Backend`."""
