@@ -4,6 +4,11 @@ Landscapes, optimizers, and whole studies of many runs in one compiled call, the
 threads and every instruction set.
 """
 
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
 from optlab import curvature, data, landscapes, nn, ops, random, schedules, stop
 from optlab.backends import device
 from optlab.derivatives import GradientCheck, check_gradient
@@ -69,3 +74,16 @@ __all__ = [
     "stop",
     "threads",
 ]
+
+_LATER = ("bench", "experiment", "gallery", "plotting", "search")
+"""Modules that load others which take long; they come when they are first wanted."""
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _LATER:
+        return importlib.import_module(f"optlab.{name}")
+    raise AttributeError(f"module 'optlab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_LATER])

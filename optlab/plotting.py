@@ -27,6 +27,29 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
     from matplotlib.text import Annotation
 
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "COLORS",
+    "DPI",
+    "GIF_COLORS",
+    "GIF_DPI",
+    "GREEN",
+    "ORANGE",
+    "PURPLE",
+    "SIZE",
+    "SKY",
+    "VERMILLION",
+    "YELLOW",
+    "figure",
+    "gif",
+    "label_line",
+    "png",
+    "style",
+    "svg",
+    "theory_line",
+]
+
 BLACK, ORANGE, SKY, GREEN = "#000000", "#e69f00", "#56b4e9", "#009e73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#f0e442", "#0072b2", "#d55e00", "#cc79a7"
 # Black stays free for theory lines; yellow is last because it is faint on white.

@@ -19,6 +19,8 @@ from numpy.typing import DTypeLike, NDArray
 from optlab.checks import integer, real
 from optlab.kernels.select import cpu
 
+__all__ = ["Stream", "ball", "derive_seed", "integers", "normal", "permutation", "uniform"]
+
 Stream = enum.IntEnum("Stream", cpu.streams)  # type: ignore[misc]
 """What the draws of one seed are for: NOISE, PERTURBATION, GRADIENT_NOISE, BATCH, INIT, DATA, DROPOUT, NORM_NOISE."""
 

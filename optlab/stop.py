@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from optlab.checks import integer, real
 
+__all__ = ["StopRule", "grad_norm", "leaves_ball", "leaves_box", "near", "nonfinite", "value"]
+
 
 @dataclass(frozen=True)
 class StopRule:

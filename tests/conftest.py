@@ -12,12 +12,23 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from optlab.kernels import isa, select
+
 TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS))
 
 # derandomize: the same examples in every run; deadline: a shared machine may pause; database: nothing left behind
 settings.register_profile("optlab", derandomize=True, deadline=None, database=None, max_examples=300)
 settings.load_profile("optlab")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which instruction sets the tests of equal bits did not see, since a green run would hide it."""
+    if unseen := [name for name in isa.ALL if name not in select.available()]:
+        why = {name: "this machine does not run it" if name in select.built() else "not built" for name in unseen}
+        said = ", ".join(f"{name} ({reason})" for name, reason in why.items())
+        terminalreporter.write_line(f"bits were not compared with those of {said}")
+
 
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
 

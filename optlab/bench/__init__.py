@@ -30,6 +30,8 @@ from optlab.bench.rows import Row, show
 from optlab.errors import UsageError, did_you_mean
 from optlab.kernels.select import info
 
+__all__ = ["BENCHMARKS", "GPU_BENCHMARKS", "PICTURES", "Picture", "Row", "run", "show"]
+
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "descend": descend.run,
     "updates": updates.run,

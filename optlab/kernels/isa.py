@@ -10,6 +10,9 @@ _LEVELS = {
     "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
 }
 
+ALL = tuple(_LEVELS)
+"""The names of the instruction sets, the best last."""
+
 
 def _flags() -> set[str]:
     """The flags of the first processor; the kernel leaves out what the system does not save on a switch."""
