@@ -134,7 +134,7 @@ def test_threads_do_not_matter(f: Any, sampling: str, dtype: Any) -> None:
 
 @pytest.mark.parametrize("given", ("Shuffle", "", "with replacement", None, 1, ["order"]))
 def test_other_samplings_are_refused(f: Any, given: Any) -> None:
-    with pytest.raises(ValueError, match=r"^sampling: got .*, expected 'replacement', 'shuffle' or 'order'$"):
+    with pytest.raises(ValueError, match=r"^sampling: got .*, expected one of 'replacement', 'shuffle', 'order'$"):
         ol.descend(f, ol.SGD(lr=0.05), starts(np.float64), 1, batch_size=1, sampling=given)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -200,11 +201,12 @@ def _moved(text: str, path: Path) -> None:
 def folder() -> Path:
     """Where compiled kernels of these sources are kept; those of other sources go when nobody has asked for days."""
     parts = [sources.digest().encode(), (CPP / "emulation" / "cuda.hpp").read_bytes(), " ".join(FLAGS).encode()]
-    home = Path(tempfile.gettempdir()) / f"optlab-emulation-{os.getuid()}"
+    home = Path(tempfile.gettempdir()) / f"optlab-emulations-{os.getuid()}"
     own = home / hashlib.sha256(b"|".join(parts)).hexdigest()[:16]
     own.mkdir(parents=True, exist_ok=True)
     os.utime(own)
     for other in home.iterdir():
-        if time.time() - other.stat().st_mtime > KEPT_SECONDS:
-            shutil.rmtree(other, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another process may be forgetting it, too
+            if time.time() - other.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
     return own
