@@ -19,14 +19,15 @@ std::shared_ptr<const void> kept(const py::object& object) {
 }
 
 template <class T>
-T field(const py::dict& given, const char* name) {
-  return py::cast<T>(given[name]);
+T field(const py::handle& given, const char* name) {
+  return py::cast<T>(given.attr(name));
 }
 
-Layer layer_of(const py::dict& given) {
+/// Of an optlab.backends.specs.LayerSpec.
+Layer layer_of(const py::handle& given) {
   const auto norm = field<std::string>(given, "norm");
-  return {field<i64>(given, "in"),
-          field<i64>(given, "out"),
+  return {field<i64>(given, "inputs"),
+          field<i64>(given, "outputs"),
           field<i64>(given, "weight"),
           field<i64>(given, "bias"),
           field<i64>(given, "gamma"),
@@ -75,33 +76,34 @@ NetworkData<R> data_of(const py::object& x, const py::object& y, i64 in, i64 out
 template <class R>
 class NetworkHandle {
  public:
-  /// `frozen` is None, or (seed, step, run) of the draws whoever asks.
-  NetworkHandle(const py::dict& given, const py::object& x, const py::object& y, const py::object& frozen) {
+  /// The specs are those of optlab.backends.specs; `frozen` is None, or (seed, step, run) of the draws whoever asks.
+  NetworkHandle(const py::object& spec, const py::object& loss, const py::object& x, const py::object& y,
+                const py::object& frozen) {
     NetworkSetup<R> s;
-    s.dim = field<i64>(given, "dim");
+    s.dim = field<i64>(spec, "dim");
     i64 noise = 0;
-    for (const py::handle& layer : py::list(given["layers"])) {
-      s.layers.push_back(layer_of(py::cast<py::dict>(layer)));
+    for (const py::handle layer : spec.attr("layers")) {
+      s.layers.push_back(layer_of(layer));
       s.layers.back().noise_before = noise;
       noise += noise_row(s.layers.back().out);
       widths_.push_back(s.layers.back().out);
     }
     in_ = s.layers.front().in, out_ = s.layers.back().out, layers_ = static_cast<i64>(s.layers.size());
-    const Activation<R>& activation = named_activation<R>(given["activation"]);
+    const Activation<R>& activation = named_activation<R>(spec.attr("activation"));
     s.options = {&activation,
-                 activation_parameter<R>(activation, given["parameter"]),
-                 field<double>(given, "dropout"),
-                 field<double>(given, "eps"),
-                 number<R>(given["momentum"]),
-                 noise_of(given["norm_noise"])};
-    const auto loss = field<std::string>(given, "loss");
-    s.loss = {loss == "cross_entropy",
-              loss == "cross_entropy" ? LossKind::mse : loss_kind(loss),
-              field<double>(given, loss == "huber" ? "delta" : "label_smoothing"),
-              field<double>(given, "label_smoothing"),
-              field<double>(given, "weight_decay"),
-              field<double>(given, "l1"),
-              field<double>(given, "jacobian")};
+                 activation_parameter<R>(activation, spec.attr("parameter")),
+                 field<double>(spec, "dropout"),
+                 field<double>(spec, "eps"),
+                 number<R>(spec.attr("momentum")),
+                 noise_of(spec.attr("norm_noise"))};
+    const auto name = field<std::string>(loss, "loss");
+    s.loss = {name == "cross_entropy",
+              name == "cross_entropy" ? LossKind::mse : loss_kind(name),
+              field<double>(loss, name == "huber" ? "delta" : "label_smoothing"),
+              field<double>(loss, "label_smoothing"),
+              field<double>(loss, "weight_decay"),
+              field<double>(loss, "l1"),
+              field<double>(loss, "jacobian")};
     s.data = data_of<R>(x, y, in_, out_);
     if (!frozen.is_none()) {
       const auto [seed, step, run] = py::cast<std::tuple<u64, u64, u32>>(frozen);
@@ -167,7 +169,7 @@ template <class R>
 void bind_network_of(py::module_& m, const char* name) {
   using N = NetworkHandle<R>;
   py::class_<N>(m, name, py::module_local())
-      .def(py::init<const py::dict&, const py::object&, const py::object&, const py::object&>())
+      .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&, const py::object&>())
       .def("landscape", &N::landscape)
       .def("outputs", &N::outputs)
       .def("statistics", &N::statistics)

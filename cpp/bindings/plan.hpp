@@ -1,4 +1,4 @@
-// An optimizer's hyperparameters as Python hands them over: an optlab.backends.base.StepPlan.
+// An optimizer's hyperparameters as Python hands them over: an optlab.backends.specs.StepPlan.
 #pragma once
 #include <pybind11/stl.h>
 

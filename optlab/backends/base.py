@@ -1,98 +1,15 @@
-"""What the core asks of whoever computes, and what it hands over."""
+"""What the core asks of whoever computes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.perturbation import Perturbation
-from optlab.stop import StopRule
+from optlab.backends.specs import Frozen, LossSpec, NetworkSpec, StepPlan, StudySetup
 from optlab.typing import Array, DType
-
-PRODUCTS = ("float32", "tf32", "bf16")
-"""How float32 matrices may be multiplied on a GPU: with all digits, or with 10 or 7 bits of the factors' fractions."""
-
-
-@dataclass(frozen=True)
-class StudySetup:
-    """The checked arguments of :func:`optlab.descend`, as compiled code reads them.
-
-    Attributes:
-        runs: How many points there are.
-        dim: Their coordinates.
-        first_run: The number of the first run.
-        first_step: The step at which the points stand.
-        last_step: The step at which the study ends.
-        rule_step: How many steps the optimizer's state has seen.
-        seed: Of all that is drawn.
-        batch_size: Samples per step of a finite sum; 0 for all of them.
-        sampling: How they are chosen: "replacement", "shuffle" or "order".
-        noise: The standard deviation of the noise after each update.
-        gradient_noise: That of the noise in the gradient, ``(dim,)``, or None.
-        perturbation: Jumps where the gradient is small, or None.
-        held: The coordinates that do not move.
-        record_steps: The steps that are recorded, in order.
-        stops: The stopping rules, made for this dimension.
-        looks: Whether runs that are no longer finite are looked for.
-    """
-
-    runs: int
-    dim: int
-    first_run: int
-    first_step: int
-    last_step: int
-    rule_step: int
-    seed: int
-    batch_size: int
-    sampling: str
-    noise: float
-    gradient_noise: NDArray[np.float64] | None
-    perturbation: Perturbation | None
-    held: tuple[int, ...]
-    record_steps: tuple[int, ...]
-    stops: tuple[StopRule, ...]
-    looks: bool
-
-
-@dataclass(frozen=True)
-class StepPlan:
-    """An optimizer's numbers for states of one layout, as compiled code reads them.
-
-    Attributes:
-        rule: The name of the update rule in the C++ list.
-        flags: The options of the element loop, as ``cpu.MAXIMIZE``.
-        quantized: Whether the two averages of the rule are kept in bytes.
-        nonfinite: What a gradient that is NaN or infinite does: 0 passes on, 1 raises, 2 skips the step.
-        clip_norm: The bound on the norm of a run's gradient; infinite for none.
-        max_norm: That on the norm of a run's x.
-        sizes: The elements of each segment.
-        parameters: (segments, 1 or runs, hyperparameters): those around every rule, then the rule's own.
-        runs_axis: Whether the first axis of x is runs.
-        list: Whether x is a list of arrays.
-        noise: The variance of the noise after each step.
-        seed: Of that noise.
-    """
-
-    rule: str
-    flags: int
-    quantized: bool
-    nonfinite: int
-    clip_norm: float
-    max_norm: float
-    sizes: tuple[int, ...]
-    parameters: NDArray[np.float64]
-    runs_axis: bool
-    list: bool
-    noise: float
-    seed: int
-
-
-Frozen: TypeAlias = tuple[int, int, int] | None
-"""The seed, step and run whose draws a landscape shows, or None for the whole of it."""
 
 
 class Evaluator(Protocol):
@@ -214,7 +131,7 @@ class Backend(Protocol):
         """What makes evaluators here."""
 
     def network(
-        self, settings: Mapping[str, Any], dtype: DType, X: Array | None, y: Array | None, frozen: Frozen
+        self, spec: NetworkSpec, loss: LossSpec, dtype: DType, X: Array | None, y: Array | None, frozen: Frozen
     ) -> Any:
         """A network on data."""
 

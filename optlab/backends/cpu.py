@@ -9,16 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import remedies
-from optlab.backends.base import (
-    CompiledStudy,
-    Evaluator,
-    Evaluators,
-    Frozen,
-    OutsideStudy,
-    StepPlan,
-    StudySetup,
-    Updater,
-)
+from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, OutsideStudy, Updater
+from optlab.backends.specs import Frozen, LossSpec, NetworkSpec, StepPlan, StudySetup
 from optlab.kernels.select import cpu
 from optlab.typing import Array, DType
 
@@ -73,16 +65,16 @@ class CPUBackend:
         return made
 
     def network(
-        self, settings: Mapping[str, Any], dtype: DType, X: Array | None, y: Array | None, frozen: Frozen
+        self, spec: NetworkSpec, loss: LossSpec, dtype: DType, X: Array | None, y: Array | None, frozen: Frozen
     ) -> Any:
         """See :class:`~optlab.backends.base.Backend`.
 
         Raises:
             ValueError: products of fewer digits are asked for.
         """
-        if settings["products"] != "float32":
-            raise ValueError(f"products: got {settings['products']!r} on the CPU, expected 'float32' there")
-        return (cpu.Network32 if dtype == np.float32 else cpu.Network64)(settings, X, y, frozen)
+        if loss.products != "float32":
+            raise ValueError(f"products: got {loss.products!r} on the CPU, expected 'float32' there")
+        return (cpu.Network32 if dtype == np.float32 else cpu.Network64)(spec, loss, X, y, frozen)
 
     def study(self, f: Evaluator, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> CompiledStudy:
         """See :class:`~optlab.backends.base.Backend`."""

@@ -48,13 +48,13 @@ def evaluate(f: NetworkLandscape, theta: Array, stats: NormStatistics | None = N
         0.75
     """
     y, options = f.mlp.predict(theta, f.X, stats), f.options
-    name, smoothing = options["loss"], options["label_smoothing"]
+    name, smoothing = options.loss, options.label_smoothing
     if name == "cross_entropy":
         loss, _ = ops.softmax_cross_entropy(y, f.y, label_smoothing=smoothing, gradient=False)
     elif name == "kl_divergence":
         loss = ops.kl_divergence(y, f.y, reduction="sum", gradient=False)[0] / len(y)
     elif name == "huber":
-        loss, _ = ops.huber(y, f.y, delta=options["delta"], gradient=False)
+        loss, _ = ops.huber(y, f.y, delta=options.delta, gradient=False)
     elif name == "binary_cross_entropy":
         loss, _ = ops.binary_cross_entropy(y, f.y, label_smoothing=smoothing, gradient=False)
     else:

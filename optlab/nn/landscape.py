@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from optlab import random
 from optlab.backends import Backend, home_of
-from optlab.backends.base import PRODUCTS, Evaluator
+from optlab.backends.base import Evaluator
+from optlab.backends.specs import PRODUCTS, LossSpec
 from optlab.checks import integer, real
 from optlab.landscape import CompiledLandscape
 from optlab.nn.samples import inputs, require_dtype, targets
@@ -91,15 +93,15 @@ class NetworkLandscape(CompiledLandscape):
         self.mlp, self.layout, self.frozen = mlp, mlp.layout, frozen
         if label_smoothing and loss not in SMOOTHED:
             raise ValueError(f"label_smoothing: got {label_smoothing} with the loss {loss!r}, expected 0")
-        self.options: dict[str, Any] = {
-            "loss": loss,
-            "delta": real("delta", delta, 0.0, open_low=True),
-            "label_smoothing": real("label_smoothing", label_smoothing, 0.0, 1.0),
-            "weight_decay": real("weight_decay", weight_decay, 0.0),
-            "l1": real("l1", l1, 0.0),
-            "jacobian": real("jacobian", jacobian, 0.0),
-            "products": self._products(products),
-        }
+        self.options = LossSpec(
+            loss=loss,
+            delta=real("delta", delta, 0.0, open_low=True),
+            label_smoothing=real("label_smoothing", label_smoothing, 0.0, 1.0),
+            weight_decay=real("weight_decay", weight_decay, 0.0),
+            l1=real("l1", l1, 0.0),
+            jacobian=real("jacobian", jacobian, 0.0),
+            products=self._products(products),
+        )
         self.X, self.y = inputs(mlp, X), targets(mlp, y, loss)
         self.n_samples = _rows(self.X, self.y)
         self.averages = 2 * mlp.norm_columns
@@ -110,7 +112,9 @@ class NetworkLandscape(CompiledLandscape):
 
     def _network(self) -> Any:
         """That of the device on which the data are."""
-        return self.mlp._network(home_of(self.X), self.X, self.y, self.frozen, **self.options | {"products": "float32"})
+        return self.mlp._network(
+            home_of(self.X), self.X, self.y, self.frozen, replace(self.options, products="float32")
+        )
 
     def _products(self, given: str) -> str:
         if given not in PRODUCTS or (given != "float32" and self.mlp.dtype != np.float32):
@@ -138,7 +142,7 @@ class NetworkLandscape(CompiledLandscape):
         self.require(dtype, "x")
         if (key := (backend.device, dtype)) not in self._evaluators:
             X, y = (backend.checked(array, name) for array, name in ((self.X, "X"), (self.y, "y")))
-            self._evaluators[key] = self.mlp._network(backend, X, y, self.frozen, **self.options).landscape()
+            self._evaluators[key] = self.mlp._network(backend, X, y, self.frozen, self.options).landscape()
         return self._evaluators[key]
 
     def hvp(self, x: Array, v: Array, batch: Array | None = None) -> Array:
@@ -151,7 +155,7 @@ class NetworkLandscape(CompiledLandscape):
             raise ValueError(
                 "hvp: got a landscape with dropout or noise, expected a sample of it: f.sample(seed, step, run)"
             )
-        if self.options["jacobian"]:
+        if self.options.jacobian:
             raise ValueError("hvp: got a Jacobian penalty, expected none: its curvature is not implemented")
         return super().hvp(x, v, batch)
 
@@ -179,7 +183,7 @@ class NetworkLandscape(CompiledLandscape):
             integer("step", step, 0, 2**48 - 1),
             integer("run", run, 0, 2**32 - 1),
         )
-        return NetworkLandscape(self.mlp, X, y, frozen=frozen, **self.options)
+        return NetworkLandscape(self.mlp, X, y, frozen=frozen, **asdict(self.options))
 
     def precise(self) -> NetworkLandscape:
         """See :meth:`Landscape.precise`; with noise behind normalization itself, since float64 would draw another."""
@@ -188,7 +192,7 @@ class NetworkLandscape(CompiledLandscape):
         mlp = copy.copy(self.mlp)
         mlp.dtype = np.dtype(np.float64)
         X, y = (array.astype(np.float64) if array.dtype == np.float32 else array for array in (self.X, self.y))
-        return NetworkLandscape(mlp, X, y, frozen=self.frozen, **self.options | {"products": "float32"})
+        return NetworkLandscape(mlp, X, y, frozen=self.frozen, **asdict(replace(self.options, products="float32")))
 
     def outputs(self, theta: Array, layer: int = -1) -> Array:
         """What a layer puts out for all samples, ``(n, its width)``: the logits by default, or hidden units.

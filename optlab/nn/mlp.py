@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.backends import Backend, home_of
+from optlab.backends.specs import Frozen, LayerSpec, LossSpec, NetworkSpec
 from optlab.checks import integer, real
 from optlab.layout import Layout, Segment
 from optlab.nn import mup, samples
@@ -120,7 +121,7 @@ class MLP:
         self.layout: Layout = tuple(self._segments())
         self.dim = integer("widths", sum(segment.size for segment in self.layout), 1, 2**31)
         self.norm_columns = sum(self.widths[1:-1]) if norm == "batch" else 0
-        self._network(home_of(None), None, None, None)  # the activation and its parameter are checked there
+        self._network(home_of(None), None, None, None, LossSpec())  # the activation and its parameter are checked there
 
     def _checked_groups(self, groups: int | None) -> int | None:
         if self.norm != "group" and groups is not None:
@@ -263,7 +264,7 @@ class MLP:
         home = home_of(theta)
         y = home.empty((len(X), self.widths[-1]), self.dtype) if out is None else out
         mean, var = stats if stats is not None and self.norm_columns else (None, None)
-        self._network(home, None, None, None).outputs(y, theta, X, mean, var)
+        self._network(home, None, None, None, LossSpec()).outputs(y, theta, X, mean, var)
         return y
 
     def statistics(self, theta: Array, X: Array) -> NormStatistics:
@@ -282,7 +283,7 @@ class MLP:
             raise ValueError(f"X: got shape {np.shape(X)}, expected at least two rows of {self.widths[0]}")
         home = home_of(theta)
         mean, var = home.empty(self.norm_columns, self.dtype), home.empty(self.norm_columns, self.dtype)
-        self._network(home, None, None, None).statistics(mean, var, theta, X)
+        self._network(home, None, None, None, LossSpec()).statistics(mean, var, theta, X)
         var *= self.dtype.type((len(X) - 1) / len(X))
         return NormStatistics(mean, var)
 
@@ -332,35 +333,45 @@ class MLP:
         if theta.shape[-1] != self.dim:
             raise ValueError(f"theta: got {theta.dtype}{theta.shape}, expected {self.dtype} (..., {self.dim})")
 
-    def _network(
-        self, backend: Backend, X: Array | None, y: Array | None, frozen: tuple[int, int, int] | None, **loss: Any
-    ) -> Any:
+    def _network(self, backend: Backend, X: Array | None, y: Array | None, frozen: Frozen, loss: LossSpec) -> Any:
         """The network on data, as a backend computes it."""
-        settings = {
-            "loss": "mse",
-            "delta": 1.0,
-            "label_smoothing": 0.0,
-            "weight_decay": 0.0,
-            "l1": 0.0,
-            "jacobian": 0.0,
-            "products": "float32",
-            **loss,
-        }
-        settings |= {"dim": self.dim, "layers": list(self._layers()), "activation": self.activation}
-        settings |= {name: getattr(self, name) for name in ("parameter", "dropout", "eps", "momentum", "norm_noise")}
-        return backend.network(settings, self.dtype, X, y, frozen)
+        return backend.network(self._spec(), loss, self.dtype, X, y, frozen)
 
-    def _layers(self) -> Iterator[dict[str, Any]]:
+    def _spec(self) -> NetworkSpec:
+        return NetworkSpec(
+            dim=self.dim,
+            layers=tuple(self._layers()),
+            activation=self.activation,
+            parameter=self.parameter,
+            dropout=self.dropout,
+            eps=self.eps,
+            momentum=self.momentum,
+            norm_noise=self.norm_noise,
+        )
+
+    def _layers(self) -> Iterator[LayerSpec]:
         offsets = {segment.name: segment.offset for segment in self.layout}
         hidden = 0
         for k, (inputs, outputs) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
             last = k == len(self.widths) - 2
-            names = {"weight": "weight", "bias": "bias", "gamma": "norm.weight", "beta": "norm.bias"}
-            layer: dict[str, Any] = {key: offsets.get(f"layers.{k}.{name}", -1) for key, name in names.items()}
-            layer |= {"in": inputs, "out": outputs, "groups": self.groups or 1}
-            layer["norm"] = "" if last or self.norm is None else "batch" if self.norm == "batch" else "group"
-            layer |= {"norm_after": self.norm_position == "after", "last": last}
-            yield layer | {"averages": hidden, "dropped_before": hidden}
+            norm = "" if last or self.norm is None else "batch" if self.norm == "batch" else "group"
+            weight, bias, gamma, beta = (
+                offsets.get(f"layers.{k}.{name}", -1) for name in ("weight", "bias", "norm.weight", "norm.bias")
+            )
+            yield LayerSpec(
+                inputs=inputs,
+                outputs=outputs,
+                weight=weight,
+                bias=bias,
+                gamma=gamma,
+                beta=beta,
+                norm=norm,
+                groups=self.groups or 1,
+                norm_after=self.norm_position == "after",
+                averages=hidden,
+                dropped_before=hidden,
+                last=last,
+            )
             hidden += outputs
 
     def described(self) -> dict[str, Any]:

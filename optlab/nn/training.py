@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ class Training:
         data = {"training": self.f} | ({} if self.validation is None else {"validation": self.validation})
         return {
             "network": self.f.mlp.described(),
-            "losses": {name: [f.options, f.frozen] for name, f in data.items()},
+            "losses": {name: [asdict(f.options), f.frozen] for name, f in data.items()},
             "samples": {name: [_digest(f.X), _digest(f.y)] for name, f in data.items()},
             "optimizer": described(self.optimizer),
             "start": _digest(self.start),

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.backends import home_of
-from optlab.backends.base import StepPlan, Updater
+from optlab.backends.base import Updater
+from optlab.backends.specs import StepPlan
 from optlab.checks import integer, real
 from optlab.kernels.select import cpu
 from optlab.layout import Segment

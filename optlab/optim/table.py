@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.base import StepPlan
+from optlab.backends.specs import StepPlan
 from optlab.kernels.select import cpu
 from optlab.layout import Layout, Segment
 from optlab.optim.rule import checked, rule_of, values_of

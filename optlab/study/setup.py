@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.backends import of
-from optlab.backends.base import StudySetup
+from optlab.backends.specs import StudySetup
 from optlab.checks import integer, real
 from optlab.landscape import CompiledLandscape, Landscape
 from optlab.optim import Optimizer

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from optlab.backends import Backend
-from optlab.backends.base import StudySetup
 from optlab.backends.current import on_gpu
+from optlab.backends.specs import StudySetup
 from optlab.landscape import Landscape
 from optlab.optim import Optimizer
 from optlab.typing import Array

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab.backends import of
-from optlab.backends.base import AnyStudy, CompiledStudy, OutsideStudy, StudySetup
+from optlab.backends.base import AnyStudy, CompiledStudy, OutsideStudy
 from optlab.backends.current import array_module
+from optlab.backends.specs import StudySetup
 from optlab.landscape import Landscape
 from optlab.optim import Optimizer
 from optlab.optim.rule import pack, unpacked

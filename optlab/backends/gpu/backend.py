@@ -9,21 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optlab import remedies
-from optlab.backends.base import (
-    CompiledStudy,
-    Evaluator,
-    Evaluators,
-    Frozen,
-    OutsideStudy,
-    StepPlan,
-    StudySetup,
-    Updater,
-)
+from optlab.backends.base import CompiledStudy, Evaluator, Evaluators, OutsideStudy, Updater
 from optlab.backends.current import device, on_gpu
 from optlab.backends.gpu import descend, gate, outside, training, updates
 from optlab.backends.gpu.device import download, empty, upload, zeros
 from optlab.backends.gpu.landscape import DeviceLandscape, DeviceLandscapes
 from optlab.backends.gpu.network import Network
+from optlab.backends.specs import Frozen, LossSpec, NetworkSpec, StepPlan, StudySetup
 from optlab.kernels.select import cpu
 from optlab.typing import Array, DType
 
@@ -115,10 +107,10 @@ class GPUBackend:
         return DeviceLandscapes(dtype)
 
     def network(
-        self, settings: Mapping[str, Any], dtype: DType, X: Array | None, y: Array | None, frozen: Frozen
+        self, spec: NetworkSpec, loss: LossSpec, dtype: DType, X: Array | None, y: Array | None, frozen: Frozen
     ) -> Any:
         """See :class:`~optlab.backends.base.Backend`."""
-        return Network(settings, dtype, X, y, frozen)
+        return Network(spec, loss, dtype, X, y, frozen)
 
     def study(self, f: Evaluator, plan: StepPlan, setup: StudySetup, arrays: Mapping[str, Array]) -> CompiledStudy:
         """See :class:`~optlab.backends.base.Backend`.

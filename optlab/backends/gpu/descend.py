@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.base import StepPlan, StudySetup
 from optlab.backends.gpu.device import Argument, device, download, kernel, upload
 from optlab.backends.gpu.landscape import Surface, block_of, rounded
 from optlab.backends.gpu.sources import Kernel
 from optlab.backends.gpu.step_plan import CONSTANTS
+from optlab.backends.specs import StepPlan, StudySetup
 from optlab.kernels.select import cpu
 from optlab.stop import StopRule
 

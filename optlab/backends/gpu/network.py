@@ -6,18 +6,17 @@ Nothing is allocated in a pass whose :class:`Room` exists, and nothing waits, so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from optlab.backends.base import Frozen
 from optlab.backends.gpu import batch_norm, dense, gate, layer_norm, losses, vectors
 from optlab.backends.gpu import products as of_matrices
 from optlab.backends.gpu.dense import Follow
 from optlab.backends.gpu.device import empty
 from optlab.backends.gpu.network_layers import Arrays, Layer, Room, layers_of
+from optlab.backends.specs import Frozen, LossSpec, NetworkSpec
 
 Array = Any
 ROWS_AT_ONCE = 4096
@@ -51,7 +50,8 @@ class Network:
     """A network on data; see :class:`optlab.nn.NetworkLandscape` for what it computes.
 
     Args:
-        settings: As the compiled network takes them (:meth:`optlab.nn.MLP._network`).
+        spec: The network.
+        loss: What it is asked for.
         dtype: float32 or float64.
         X: The data on the device, or None.
         y: Labels or targets.
@@ -62,17 +62,17 @@ class Network:
             label names no output.
     """
 
-    def __init__(self, settings: Mapping[str, Any], dtype: Any, X: Any, y: Any, frozen: Frozen) -> None:
-        if settings["jacobian"]:
+    def __init__(self, spec: NetworkSpec, loss: LossSpec, dtype: Any, X: Any, y: Any, frozen: Frozen) -> None:
+        if loss.jacobian:
             raise ValueError("jacobian: got a penalty on the Jacobian with arrays of the GPU, expected none there")
-        if settings["norm_noise"]:
+        if spec.norm_noise:
             raise ValueError("norm_noise: got noise behind normalization with arrays of the GPU, expected none there")
-        self.settings, self.dtype, self.X, self.y = settings, dtype, X, y
-        products: str = settings["products"]
+        self.spec, self.loss, self.dtype, self.X, self.y = spec, loss, dtype, X, y
+        products = loss.products
         self.mode = of_matrices.mode_of(dtype) if products == "float32" else products
         self._halves: dict[tuple[int, Any], Array] = {}
-        self.dim: int = settings["dim"]
-        self.layers = list(layers_of(settings))
+        self.dim = spec.dim
+        self.layers = list(layers_of(spec))
         self.columns = sum(layer.outputs for layer in self.layers if layer.norm == "batch")
         self.frozen = Draws(*frozen) if frozen else None
         self._rooms: dict[tuple[int, bool], Room] = {}
@@ -148,7 +148,7 @@ class Network:
                     vectors.add(grad, part)
             if value is not None:
                 vectors.copy(value, room.value) if first == 0 else vectors.add(value, room.value)
-        decay, l1 = self.settings["weight_decay"], self.settings["l1"]
+        decay, l1 = self.loss.weight_decay, self.loss.l1
         if decay or l1:
             if grad is not None:
                 vectors.penalize(grad, theta, None, decay, l1)
@@ -170,8 +170,8 @@ class Network:
             self._backward_tangent(theta, v, part, room, draws)
             if first:
                 vectors.add(out, part)
-        if self.settings["weight_decay"]:
-            vectors.penalize(out, theta, v, self.settings["weight_decay"], 0.0)
+        if self.loss.weight_decay:
+            vectors.penalize(out, theta, v, self.loss.weight_decay, 0.0)
 
     def outputs(self, out: Array, theta: Array, X: Array, mean: Array | None, var: Array | None) -> None:
         """What the network puts out for rows of X, without dropout; normalized by the statistics given."""
@@ -226,7 +226,7 @@ class Network:
     def _draws(self, batch: Batch, first: int, rows: int) -> tuple[Draws, int, int] | None:
         """What masks are drawn by, for the rows from `first` on of all."""
         draws = self.frozen or batch.draws
-        return (draws, first, rows) if draws and self.settings["dropout"] else None
+        return (draws, first, rows) if draws and self.spec.dropout else None
 
     def _inputs(self, room: Room, batch: Batch, first: int) -> Array:
         if batch.index is None:
@@ -289,7 +289,7 @@ class Network:
     def _normalize(
         self, layer: Layer, theta: Array, room: Room, a: Arrays, averages: Any, known: Any, momentum: float | None
     ) -> None:
-        gamma, beta, eps = layer.part(theta, "gamma"), layer.part(theta, "beta"), self.settings["eps"]
+        gamma, beta, eps = layer.part(theta, "gamma"), layer.part(theta, "beta"), self.spec.eps
         if layer.norm == "group":
             layer_norm.group_norm_forward(a.inner, layer.groups, gamma, beta, eps, out=(a.y, a.mean, a.rstd))
             return
@@ -300,18 +300,18 @@ class Network:
         running = None
         if averages is not None:
             running = (averages[: self.columns][own], averages[self.columns :][own])
-        share = self.settings["momentum"] if momentum is None else momentum
+        share = self.spec.momentum if momentum is None else momentum
         batch_norm.forward(a.inner, gamma, beta, eps, running, share, (a.y, a.mean, a.rstd), room.scratch)
 
     def _loss(self, room: Room, batch: Batch, first: int, rows: int) -> None:
         """The rows' part of the loss, its gradient by the outputs, and the derivative of that along the tangents."""
-        name, width = self.settings["loss"], self.layers[-1].outputs
+        name, width = self.loss.loss, self.layers[-1].outputs
         by_row = name in ("cross_entropy", "kl_divergence")
         how = losses.Reduction(False, rows if by_row else rows * width)
         of, tangent = losses.softmax_cross_entropy, losses.softmax_cross_entropy_tangent
         if name != "cross_entropy":
             of, tangent = losses.elementwise(name), losses.elementwise_tangent(name)
-        option = self.settings["delta" if name == "huber" else "label_smoothing"]
+        option = self.loss.delta if name == "huber" else self.loss.label_smoothing
         given = (room.arrays[-1].y, self._targets(room, batch, first), option, how)
         of(*given, True, out=(room.value, room.slope(0, width)), scratch=room.scratch)
         if room.dots:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,24 +11,15 @@ import numpy as np
 from optlab.backends.gpu import batch_norm, dense, layer_norm
 from optlab.backends.gpu.dense import Follow
 from optlab.backends.gpu.device import empty
+from optlab.backends.specs import LayerSpec, NetworkSpec
 
 Array = Any
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer: sizes, and the offsets of its parameters in the flat vector, -1 for what it does not have."""
+class Layer(LayerSpec):
+    """One layer, and what follows its product (inner) and its normalization (outer)."""
 
-    inputs: int
-    outputs: int
-    weight: int
-    bias: int
-    gamma: int
-    beta: int
-    norm: str
-    groups: int
-    averages: int
-    dropped_before: int
     inner: Follow
     outer: Follow
 
@@ -90,19 +81,17 @@ class Room:
         self._slopes = [s[1], s[0], *([s[3], s[2]] if len(s) > 2 else [])]
 
 
-def layers_of(settings: Mapping[str, Any]) -> Iterator[Layer]:
+def layers_of(spec: NetworkSpec) -> Iterator[Layer]:
     """The layers with what follows their products and their normalizations; masks are addressed later."""
     nothing = Follow()
-    active = dense.follow(settings["activation"], settings["parameter"])
-    for given in settings["layers"]:
-        normed, before = bool(given["norm"]), not given["norm_after"]
-        inner = nothing if given["last"] or (normed and before) else active
+    active = dense.follow(spec.activation, spec.parameter)
+    for given in spec.layers:
+        normed, before = bool(given.norm), not given.norm_after
+        inner = nothing if given.last or (normed and before) else active
         outer = active if normed and before else nothing
-        if not given["last"] and settings["dropout"]:
+        if not given.last and spec.dropout:
             if normed:
-                outer = outer._replace(p=settings["dropout"])
+                outer = outer._replace(p=spec.dropout)
             else:
-                inner = inner._replace(p=settings["dropout"])
-        names = ("weight", "bias", "gamma", "beta", "norm", "groups", "averages", "dropped_before")
-        own = {name: given[name] for name in names}
-        yield Layer(given["in"], given["out"], **own, inner=inner, outer=outer)
+                inner = inner._replace(p=spec.dropout)
+        yield Layer(**vars(given), inner=inner, outer=outer)

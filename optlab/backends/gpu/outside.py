@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from optlab.backends.base import StepPlan, StudySetup
 from optlab.backends.gpu import gate
 from optlab.backends.gpu.descend import DeviceStudy, Does
 from optlab.backends.gpu.device import device, download, kernel
 from optlab.backends.gpu.landscape import Surface
 from optlab.backends.gpu.sources import Kernel
+from optlab.backends.specs import StepPlan, StudySetup
 from optlab.typing import Array, DType
 
 BEGINS = Does.STOPS | Does.STOPS_BY_VALUE | Does.STOPS_BY_NORM | Does.LOOKS | Does.PERTURBS | Does.MUST_DECREASE

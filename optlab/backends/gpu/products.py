@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from optlab.backends.base import PRODUCTS
 from optlab.backends.gpu import gate
 from optlab.backends.gpu.call import Call
 from optlab.backends.gpu.device import device, kernel
+from optlab.backends.specs import PRODUCTS
 
 Array = Any
 MODES = (*PRODUCTS, "float64")

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.base import StepPlan
 from optlab.backends.gpu.device import upload
+from optlab.backends.specs import StepPlan
 from optlab.kernels.select import cpu
 
 CHUNK, SUM_BLOCK, CONSTANTS, SQUARE_SCALES = 4096, 256, 17, 3

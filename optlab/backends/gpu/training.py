@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from optlab.backends.base import StepPlan, StudySetup
 from optlab.backends.gpu import step_launches, vectors
 from optlab.backends.gpu.device import device, download, empty, upload
 from optlab.backends.gpu.network import Batch, Draws, Network
 from optlab.backends.gpu.step_gate import bind
 from optlab.backends.gpu.step_launches import Constants, Launches
 from optlab.backends.gpu.step_plan import CONSTANTS, Plan
+from optlab.backends.specs import StepPlan, StudySetup
 from optlab.kernels.select import cpu
 
 Array = Any
