@@ -100,7 +100,7 @@ def armijo(line: Line, step: float = 1.0) -> Point | None:
 
 
 def weak_wolfe(line: Line, step: float = 1.0) -> Point | None:
-    """Armijo's condition and ``φ'(a) >= 0.9 φ'(0)``, by doubling and bisection (Burke, Lewis, Overton)."""
+    """Armijo's condition and ``φ'(a) >= 0.9 φ'(0)`` (Wolfe 1969), by bracketing with cubic interpolation."""
     return _bracketed(line, step, lambda point: point.slope >= 0.9 * line.start.slope)
 
 
