@@ -9,13 +9,14 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-from optlab import curvature, data, landscapes, nn, ops, random, schedules, stop
+from optlab import curvature, data, landscapes, line_search, methods, nn, ops, random, schedules, stop
 from optlab.backends import device
 from optlab.derivatives import GradientCheck, check_gradient
 from optlab.descend import descend
 from optlab.kernels.select import __version__, bits_version
 from optlab.landscape import Landscape
 from optlab.layout import Segment
+from optlab.minimize import minimize
 from optlab.optim import (
     LAMB,
     LARS,
@@ -66,7 +67,10 @@ __all__ = [
     "descend",
     "device",
     "landscapes",
+    "line_search",
     "log_spaced",
+    "methods",
+    "minimize",
     "nn",
     "ops",
     "random",

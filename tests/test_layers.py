@@ -27,6 +27,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("nn",),
     ("descend", "minimize"),
     ("study",),
+    ("methods",),
+    ("line_search",),
     ("optim", "landscapes"),
     ("ops",),
     ("derivatives",),
