@@ -7,6 +7,8 @@ import pytest
 from optlab.backends.gpu import compiler
 from optlab.backends.gpu.sources import Kernel
 
+pytestmark = pytest.mark.slow
+
 SOURCE = """
 #include "optlab/activations/list.hpp"
 #include "optlab/dual.hpp"

@@ -9,6 +9,8 @@ import pytest
 
 from optlab.bench import mlp, passes
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     mlp.training(mlp.Case((3, 5, 4, 2), 32, 4)),
     mlp.training(mlp.Case((3, 5, 4, 2), 32, 4, norm="batch")),

@@ -13,6 +13,8 @@ from optlab.bench import dense, matmul, passes
 from optlab.bench import rows as rows_module
 from optlab.bench.passes import Pass
 
+pytestmark = pytest.mark.slow
+
 SMALL = {form: matmul.product((5, 7, 6), form) for form in matmul.FORMS}
 EVERYTHING = [*SMALL.values(), *(make(True) for make in dense.PASSES)]
 

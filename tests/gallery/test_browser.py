@@ -15,7 +15,7 @@ from gallery.browser import CHROMIUM, Browser
 
 from optlab import cli, gallery
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
 
 OURS = Path(cli.__file__).parent.parent / "figures"
 PHONE, DESK = (360, 780), (1400, 1000)

@@ -14,6 +14,8 @@ from optlab.bench import rows as rows_module
 from optlab.bench.batchnorm import Case
 from optlab.bench.rows import Contest
 
+pytestmark = pytest.mark.slow
+
 MAKERS: dict[str, Callable[[], Contest]] = {
     "batch norm": lambda: batchnorm_gpu.contest(Case(40, 12, calls=2)),
     "dense": lambda: dense_gpu.followed(30, 7),

@@ -12,6 +12,8 @@ from optlab.bench import rows as rows_module
 from optlab.bench.mlp import Case as Network
 from optlab.bench.updates import ADAM, FUSED, Case
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:

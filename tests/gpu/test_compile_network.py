@@ -7,6 +7,8 @@ from gpu.compiling import ARCHS, assert_in_registers
 
 from optlab.backends.gpu.sources import Kernel
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("gather", "penalize", "add", "copy", "block_sums", "finish_sums")
 
 

@@ -24,6 +24,8 @@ from optlab.backends.gpu.landscape import GRADIENT, PRODUCT, VALUE, DeviceLandsc
 from optlab.backends.gpu.outside import begin_kernel, end_kernel
 from optlab.backends.gpu.sources import Kernel
 
+pytestmark = pytest.mark.slow
+
 LANDSCAPES, RULES = compiled(), by_rule()
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 PAIRS = [(list(LANDSCAPES)[k % len(LANDSCAPES)], rule, DTYPES[k % 2]) for k, rule in enumerate(RULES)]

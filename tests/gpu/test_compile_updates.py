@@ -8,6 +8,8 @@ from gpu.compiling import ARCHS, assert_in_registers
 from optlab.backends.gpu.sources import Kernel
 from optlab.kernels.select import cpu
 
+pytestmark = pytest.mark.slow
+
 REALS = ("float", "double")
 
 

@@ -177,6 +177,7 @@ def test_refusals(device: Device) -> None:
 
 
 @pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.slow
 def test_kernels_stay_in_registers(arch: str) -> None:
     """Every activation in float32; in float64 the one of most registers, since the rest differ in the formula alone."""
     chosen = [(f, "float") for f in ops.activations] + [("elu", "double")]

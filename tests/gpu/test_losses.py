@@ -139,6 +139,7 @@ def test_refusals(device: Device) -> None:
 
 
 @pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.slow
 def test_kernels_stay_in_registers(arch: str) -> None:
     for real in ("float", "double"):
         names = [

@@ -212,6 +212,7 @@ def torch_training(mlp: MLP, theta: Any, name: str, X: Any, y: Any) -> tuple[Any
 
 @pytest.mark.parametrize(("norm", "position"), NORMS)
 @pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.slow
 def test_training(name: str, norm: str | None, position: str) -> None:
     rng = np.random.default_rng(3)
     groups = 2 if norm == "group" else None

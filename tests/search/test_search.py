@@ -47,6 +47,7 @@ def test_a_search_depends_on_its_seed_alone_and_maximizes_as_it_minimizes(sample
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp"])
+@pytest.mark.slow
 def test_a_model_finds_more_than_chance(sampler: str) -> None:
     needs(sampler)
     found = [[search(branin, SPACE, name, 25, seed=s).best.value for s in range(5)] for name in (sampler, "random")]
@@ -82,6 +83,7 @@ def run(tmp_path: Path, folder: str, sampler: str, kill: int = 0) -> tuple[int, 
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.slow
 def test_a_killed_search_goes_on_as_if_nothing_had_happened(sampler: str, tmp_path: Path) -> None:
     needs(sampler)
     _, whole, points = run(tmp_path, "whole", sampler)

@@ -126,6 +126,7 @@ def test_another_code_or_setting_is_another_search(shell: Shell, tmp_path: Path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.slow
 def test_a_search_stopped_by_a_signal_goes_on(shell: Shell, tmp_path: Path, number: int) -> None:
     command = [sys.executable, "-m", "optlab", *TUNE, "--storage", "kept.db"]
     slow = subprocess.Popen(

@@ -15,7 +15,10 @@ nbclient = pytest.importorskip("nbclient")
 ROOT = Path(optlab.__file__).parent.parent
 TUTORIALS = sorted((ROOT / "tutorials").glob("*.ipynb"))
 
-pytestmark = pytest.mark.skipif(not TUTORIALS, reason="no tutorials beside the package: this is not a checkout")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not TUTORIALS, reason="no tutorials beside the package: this is not a checkout"),
+]
 
 
 @pytest.fixture(params=TUTORIALS, ids=lambda path: path.stem)
