@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -172,7 +173,7 @@ def test_a_batch_is_the_landscape_of_its_rows() -> None:
     for loss in ("cross_entropy", "mse"):
         f, theta = problem(("tanh", "batch", "before", loss, None, 65))
         index = np.array([3, 64, 3, 0, 17])
-        part = f.mlp.on(f.X[index], f.y[index], **f.options)
+        part = f.mlp.on(f.X[index], f.y[index], **asdict(f.options))
         assert (f.grad(theta, batch=index) == part.grad(theta)).all()
         assert f.value(theta, batch=index) == part.value(theta)
         assert (f.hvp(theta, theta, batch=index) == part.hvp(theta, theta)).all()
@@ -190,7 +191,7 @@ def test_descend_is_the_loop_of_steps_bit_for_bit(sampling: str, norm: str | Non
         for t in range(6):
             frozen = f.sample(4, t, 5 + run)
             batch = batch_of(sampling, 4, t, 5 + run)
-            frozen = ol.nn.NetworkLandscape(f.mlp, f.X[batch], f.y[batch], frozen=(4, t, 5 + run), **f.options)
+            frozen = ol.nn.NetworkLandscape(f.mlp, f.X[batch], f.y[batch], frozen=(4, t, 5 + run), **asdict(f.options))
             opt.step(x, frozen.grad(x), state)
         assert (path.last[run] == x).all()
 

@@ -94,12 +94,12 @@ def drawn_noise(mlp: Any, rows: int, uniform: Any, normal: Any) -> list[tuple[Ar
 def loss(f: Any, theta: Array, masks: list[Array] | None = None, noise: Noise = None) -> Any:
     """The value of a landscape of a network."""
     y, o = outputs(f.mlp, theta, f.X, masks, None, noise), f.options
-    if o["loss"] == "cross_entropy":
-        value = losses.cross_entropy(y, losses.smoothed(f.y, y.shape[1], o["label_smoothing"])).mean()
+    if o.loss == "cross_entropy":
+        value = losses.cross_entropy(y, losses.smoothed(f.y, y.shape[1], o.label_smoothing)).mean()
     else:
-        terms = losses.LOSSES[o["loss"]].value(y, f.y, o["delta"] if o["loss"] == "huber" else o["label_smoothing"])
-        value = terms.sum() / (len(y) if o["loss"] == "kl_divergence" else terms.size)
-    return value + o["weight_decay"] / 2 * (theta * theta).sum() + o["l1"] * losses.absolute(theta).sum()
+        terms = losses.LOSSES[o.loss].value(y, f.y, o.delta if o.loss == "huber" else o.label_smoothing)
+        value = terms.sum() / (len(y) if o.loss == "kl_divergence" else terms.size)
+    return value + o.weight_decay / 2 * (theta * theta).sum() + o.l1 * losses.absolute(theta).sum()
 
 
 def gradient(f: Any, theta: Array, masks: list[Array] | None = None, noise: Noise = None) -> Array:
