@@ -23,7 +23,7 @@ class OutsideStudy(DeviceStudy):
     """See :class:`optlab.backends.base.OutsideStudy`.
 
     Args:
-        plan: The dict of :func:`optlab.optim.plan.plan`.
+        plan: The numbers of the optimizer.
         setup: The checked arguments of ``descend``.
         arrays: What it works on and fills, on the device; ``stop_step`` and ``stop_reason`` on the host.
     """
